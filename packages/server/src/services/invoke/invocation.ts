@@ -1,0 +1,76 @@
+/** What it takes to execute a function once, and what comes of it. Every way in speaks these words. */
+import type { ErrorCode, LogLine, Trigger } from '@martlet/protocol';
+import type { Principal } from '../../domain/principal.ts';
+import type { ExecutionRow } from '../../ports/store.ts';
+
+/** Small bodies are bytes, everything else a stream: a stream costs more than the whole rest of a small request. */
+export type Body = Uint8Array | ReadableStream<Uint8Array>;
+
+export interface InvokeRequest {
+  readonly projectId: string;
+  readonly functionId: string;
+  readonly principal: Principal;
+  readonly trigger: Trigger;
+  readonly method: string;
+  /** Path with query as the function sees it; starts with a slash. */
+  readonly path: string;
+  /** Flat: name, value, name, value, …; platform headers already removed. */
+  readonly headers: readonly string[];
+  readonly body: Body;
+  readonly clientIp: string;
+  /** How many functions called each other before this one. */
+  readonly hops: number;
+  /** Aborts when the caller has gone away. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How an execution came out for its caller. Failure of user code is data; only a refusal of ours throws. */
+export type Outcome =
+  | { readonly kind: 'response'; readonly status: number; readonly headers: readonly string[]; readonly body: Body }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+export interface Invoked {
+  readonly executionId: string;
+  readonly outcome: Outcome;
+  /** The record as it is now; final once `ended` has settled. */
+  row(): ExecutionRow;
+  lines(): readonly LogLine[];
+  /** Settles when nothing of the execution runs any longer and its record was handed to the store. Never rejects. */
+  readonly ended: Promise<void>;
+}
+
+export interface PendingExecution {
+  readonly row: ExecutionRow;
+  readonly lines: readonly LogLine[];
+}
+
+export interface Invoke {
+  /**
+   * Executes a function and resolves when its response begins or it has failed.
+   * @throws {PlatformError} when it is refused: unknown, not ready, not allowed, no room, draining
+   */
+  invoke(request: InvokeRequest): Promise<Invoked>;
+  /** Ends a running execution. @returns whether there was one */
+  cancel(projectId: string, executionId: string): boolean;
+  /** Executions of a project that run now. */
+  live(projectId: string): readonly ExecutionRow[];
+  /** An execution that runs or is not yet committed: the store does not know its latest state. */
+  pending(executionId: string): PendingExecution | undefined;
+  /** Log lines as they are written, of one execution, one function, or all of a project. Ends with the signal. */
+  followLines(which: FollowQuery): AsyncIterable<FollowedLine>;
+}
+
+export interface FollowQuery {
+  readonly projectId: string;
+  readonly functionId?: string;
+  readonly executionId?: string;
+  readonly signal: AbortSignal;
+}
+
+/** A log line, or with `ended` the record of an execution that has ended. */
+export interface FollowedLine {
+  readonly executionId: string;
+  readonly functionId: string;
+  readonly line?: LogLine;
+  readonly ended?: ExecutionRow;
+}
