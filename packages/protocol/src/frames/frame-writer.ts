@@ -28,17 +28,9 @@ export class FrameWriter {
     this.#push(frame);
   }
 
+  /** Sends a copy of the payload, which its owner may change at once. */
   send(type: number, stream: number, payload?: Uint8Array): void {
     const length = payload?.length ?? 0;
-    if (length > 16_384) {
-      const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
-      header.writeUInt32LE(length, 0);
-      header.writeUInt32LE(stream, 4);
-      header[8] = type;
-      this.#push(header);
-      this.#push(payload as Uint8Array as Buffer);
-      return;
-    }
     const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + length);
     if (payload !== undefined) frame.set(payload, FRAME_HEADER_BYTES);
     this.sendLaidOut(type, stream, frame);

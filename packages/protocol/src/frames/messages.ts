@@ -8,11 +8,11 @@ export interface LoadMessage {
   readonly functionId: string;
   readonly functionName: string;
   readonly deploymentId: string;
-  /** `bundle`: one CommonJS script in the frame. `module`: one ES module in the frame. `tree`: `/function/<entrypoint>` on disk. */
+  /** `bundle`: one CommonJS script in the frame. `module`: one ES module in the frame. `tree`: `<treeRoot>/<entrypoint>` on disk. */
   readonly format: 'bundle' | 'module' | 'tree';
   readonly entrypoint: string;
-  /** Whether `code` is pure Latin-1, which V8 stores in half the space; it must match when the code cache is read. */
-  readonly latin1: boolean;
+  /** Where the tree is mounted; empty unless the format is `tree`. */
+  readonly treeRoot: string;
   readonly env: Readonly<Record<string, string>>;
   readonly logging: boolean;
   readonly logLineBytes: number;

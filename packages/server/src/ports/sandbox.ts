@@ -47,6 +47,8 @@ export interface SandboxProcess {
   readonly channel: Duplex;
   /** Address of the egress proxy as seen from inside; undefined when there is none. */
   readonly egressSocketInside: string | undefined;
+  /** Where `LaunchOptions.tree` appears inside; undefined when there is none. */
+  readonly treeInside: string | undefined;
   /** What the process itself wrote to stderr: the last 16 KiB, for messages about starts that fail. */
   stderr(): string;
   /** Settles once when nothing of the sandbox runs any longer. Never rejects. */

@@ -1,0 +1,55 @@
+/** The `ctx` of a handler. Its parts are made when they are asked for. */
+import type { FunctionContext, FunctionLog } from '@martlet/protocol/function-types';
+import type { LoadMessage } from '@martlet/protocol/frames';
+import { formatLog } from './console/format-log.ts';
+import type { Execution } from './execution.ts';
+
+export class ExecutionContext implements FunctionContext {
+  readonly #execution: Execution;
+  readonly #message: LoadMessage;
+  #log: FunctionLog | undefined;
+
+  constructor(execution: Execution, message: LoadMessage) {
+    this.#execution = execution;
+    this.#message = message;
+  }
+
+  // Properties, not prototype methods, so that `const { waitUntil } = ctx` works.
+  readonly waitUntil = (work: Promise<unknown>): void => this.#execution.waitUntil(work);
+
+  get log(): FunctionLog {
+    return (this.#log ??= createLog(this.#execution));
+  }
+
+  get env(): FunctionContext['env'] {
+    return process.env;
+  }
+
+  get user(): FunctionContext['user'] {
+    const { userId } = this.#execution.head;
+    return userId === '' ? undefined : { id: userId };
+  }
+
+  get signal(): AbortSignal {
+    return this.#execution.signal;
+  }
+
+  get execution(): FunctionContext['execution'] {
+    const { head, startedAt } = this.#execution;
+    return {
+      id: head.executionId,
+      trigger: head.trigger as FunctionContext['execution']['trigger'],
+      deadline: startedAt + head.timeoutMs,
+      function: this.#message.functionName,
+      deployment: this.#message.deploymentId,
+      project: this.#message.projectId,
+    };
+  }
+}
+
+function createLog(execution: Execution): FunctionLog {
+  const at = (level: 'debug' | 'info' | 'warn' | 'error') => (...values: unknown[]): void => {
+    execution.log(level, level === 'error' ? 'errors' : 'logs', formatLog(values));
+  };
+  return Object.assign(at('info'), { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') });
+}

@@ -1,0 +1,154 @@
+/**
+ * One execution inside the worker: its request, its abort signal, what waits for it and how it ends. An execution ends
+ * exactly once: with a response frame that says so, or with a `finished` frame.
+ *
+ *     handling ──respond──▶ responding ──body sent──▶ responded ──waitUntil settled──▶ finished
+ *         └──────fail──────────┴─────────────────────────┘
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { LogLevel } from '@martlet/protocol';
+import {
+  FrameType, layOutResponse, SendCredit, writeJson, writeLog, writeUsage,
+  type FailureMessage, type FrameWriter, type RequestHead, type Usage,
+} from '@martlet/protocol/frames';
+import type { StreamedBody } from './request-body.ts';
+
+/** The execution whose code runs now, carried along promises, timers and events. */
+export const executions = new AsyncLocalStorage<Execution>();
+
+export interface ExecutionOptions {
+  readonly stream: number;
+  readonly head: RequestHead;
+  readonly writer: FrameWriter;
+  /** The body when it arrives in chunks. */
+  readonly streamedBody: StreamedBody | undefined;
+  /** Called when it has ended. */
+  readonly onFinished: (execution: Execution) => void;
+}
+
+export class Execution {
+  readonly stream: number;
+  readonly head: RequestHead;
+  readonly streamedBody: StreamedBody | undefined;
+  /** Credit for body bytes towards the server. */
+  readonly credit = new SendCredit();
+  readonly startedAt = Date.now();
+  readonly #writer: FrameWriter;
+  readonly #onFinished: (execution: Execution) => void;
+  readonly #cpuAtStart = process.cpuUsage();
+  #abort: AbortController | undefined;
+  #abortReason: Error | undefined;
+  #waiting = 0;
+  #state: 'handling' | 'responding' | 'responded' | 'finished' = 'handling';
+
+  constructor(options: ExecutionOptions) {
+    this.stream = options.stream;
+    this.head = options.head;
+    this.streamedBody = options.streamedBody;
+    this.#writer = options.writer;
+    this.#onFinished = options.onFinished;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason);
+    }
+    return this.#abort.signal;
+  }
+
+  get aborted(): boolean {
+    return this.#abortReason !== undefined;
+  }
+
+  get finished(): boolean {
+    return this.#state === 'finished';
+  }
+
+  abort(message: string): void {
+    this.#abortReason ??= new DOMException(message, 'AbortError');
+    this.streamedBody?.fail(this.#abortReason);
+    this.credit.release();
+    this.#abort?.abort(this.#abortReason);
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    this.#waiting += 1;
+    Promise.resolve(work).catch(this.#logRejection).finally(() => {
+      this.#waiting -= 1;
+      this.#finishWhenIdle();
+    });
+  }
+
+  log(level: LogLevel, stream: 'logs' | 'errors', text: string): void {
+    if (this.#state === 'finished') return;
+    this.#writer.send(FrameType.log, this.stream, writeLog({ level, stream, text, time: performance.timeOrigin + performance.now() }));
+  }
+
+  /** Sends a whole response. */
+  respond(status: number, headers: readonly string[], body: Uint8Array): void {
+    if (this.#state !== 'handling') return;
+    const usage = this.#waiting === 0 ? this.#usage() : undefined;
+    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse(status, headers, body, usage));
+    this.#state = 'responded';
+    if (usage !== undefined) this.#finish();
+  }
+
+  /** Sends the head of a response whose body follows in chunks. @returns false when it is too late for that */
+  beginResponse(status: number, headers: readonly string[]): boolean {
+    if (this.#state !== 'handling') return false;
+    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse(status, headers, undefined, undefined));
+    this.#state = 'responding';
+    return true;
+  }
+
+  sendChunk(chunk: Uint8Array): void {
+    if (this.#state === 'responding') this.#writer.send(FrameType.responseChunk, this.stream, chunk);
+  }
+
+  endResponse(): void {
+    if (this.#state !== 'responding') return;
+    this.#writer.send(FrameType.responseEnd, this.stream);
+    this.#state = 'responded';
+    this.#finishWhenIdle();
+  }
+
+  /** Ends the execution as failed; later words about it are of no consequence. */
+  fail(failure: FailureMessage): void {
+    if (this.#state === 'responded' || this.#state === 'finished') return;
+    this.#writer.send(FrameType.failed, this.stream, writeJson(failure));
+    this.#state = 'responded';
+    this.#finishWhenIdle();
+  }
+
+  get responseBegun(): boolean {
+    return this.#state !== 'handling';
+  }
+
+  readonly #logRejection = (reason: unknown): void => {
+    this.log('error', 'errors', `A promise given to waitUntil() was rejected: ${describe(reason)}`);
+  };
+
+  #finishWhenIdle(): void {
+    if (this.#state !== 'responded' || this.#waiting > 0) return;
+    this.#writer.send(FrameType.finished, this.stream, writeUsage(this.#usage()));
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#state = 'finished';
+    this.#onFinished(this);
+  }
+
+  #usage(): Usage {
+    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+    const { user, system } = this.#cpuAtStart;
+    return { cpuMicros: Math.max(0, Math.round(userCPUTime + systemCPUTime - user - system)), memoryKb: maxRSS };
+  }
+}
+
+let describe: (error: unknown) => string = String;
+/** The source-mapped stack of an error; set once the code of the function is known. */
+export function setErrorDescription(description: (error: unknown) => string): void {
+  describe = description;
+}

@@ -1,0 +1,105 @@
+/**
+ * The `Response` that functions construct. Text and bytes are kept as they are instead of being wrapped into a stream
+ * (10 µs each way in Node 24); everything else behaves as the native class, from which it descends.
+ */
+const NativeResponse = globalThis.Response;
+const NULL_BODY_STATUSES = new Set([101, 103, 204, 205, 304]);
+
+export class FunctionResponse extends NativeResponse {
+  #raw: string | Uint8Array<ArrayBuffer> | undefined;
+  #used = false;
+
+  constructor(body?: BodyInit | null, init?: ResponseInit) {
+    const raw = rawOf(body);
+    super(raw === undefined ? body : null, init);
+    if (raw === undefined) return;
+    if (init?.status !== undefined && NULL_BODY_STATUSES.has(init.status)) {
+      throw new TypeError(`Cannot construct a response of status ${init.status} with a body`);
+    }
+    this.#raw = raw;
+    if (typeof raw === 'string' && !super.headers.has('content-type')) super.headers.set('content-type', 'text/plain;charset=UTF-8');
+  }
+
+  static override json(data: unknown, init?: ResponseInit): Response {
+    const text = JSON.stringify(data);
+    if (text === undefined) throw new TypeError('Cannot make a JSON response: the value is not JSON serializable');
+    const response = new FunctionResponse(text, init);
+    // A string body has set text/plain by now unless the caller named a type of its own.
+    if (init?.headers === undefined || !new Headers(init.headers).has('content-type')) response.headers.set('content-type', 'application/json');
+    return response;
+  }
+
+  /** Responses of `fetch` are native ones; for user code they are all `Response`. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return NativeResponse[Symbol.hasInstance](value);
+  }
+
+  /** The body of a response that was made here from text or bytes and is untouched; else undefined. */
+  static rawBody(response: Response): string | Uint8Array<ArrayBuffer> | undefined {
+    return #raw in response && !response.#used ? response.#raw : undefined;
+  }
+
+  override get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.#native()?.body ?? super.body;
+  }
+
+  override get bodyUsed(): boolean {
+    return this.#raw === undefined ? (this.#inner?.bodyUsed ?? super.bodyUsed) : this.#used;
+  }
+
+  override async text(): Promise<string> {
+    return typeof this.#raw === 'string' && !this.#used ? this.#takeText(this.#raw) : (this.#native()?.text() ?? super.text());
+  }
+
+  override async json(): Promise<unknown> {
+    return typeof this.#raw === 'string' && !this.#used ? JSON.parse(this.#takeText(this.#raw)) : (this.#native()?.json() ?? super.json());
+  }
+
+  override async arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#native()?.arrayBuffer() ?? super.arrayBuffer();
+  }
+
+  override async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#native()?.bytes() ?? super.bytes();
+  }
+
+  override async blob(): Promise<Blob> {
+    return this.#native()?.blob() ?? super.blob();
+  }
+
+  override async formData(): Promise<FormData> {
+    return this.#native()?.formData() ?? super.formData();
+  }
+
+  override clone(): Response {
+    const native = this.#native();
+    if (native === undefined) return super.clone();
+    const { status, statusText, headers } = this;
+    return new NativeResponse(native.clone().body, { status, statusText, headers });
+  }
+
+  #inner: Response | undefined;
+
+  /** A native response around the raw body, made when somebody wants a stream; it then owns the body. */
+  #native(): Response | undefined {
+    if (this.#raw !== undefined) {
+      if (this.#used) throw new TypeError('Cannot read the body: it has been used already');
+      this.#inner = new NativeResponse(this.#raw, { headers: { 'content-type': this.headers.get('content-type') ?? '' } });
+      this.#raw = undefined;
+    }
+    return this.#inner;
+  }
+
+  #takeText(raw: string): string {
+    this.#used = true;
+    return raw;
+  }
+}
+
+/** Bytes are copied, since the author may write into the buffer after handing it over. */
+function rawOf(body: BodyInit | null | undefined): string | Uint8Array<ArrayBuffer> | undefined {
+  if (typeof body === 'string') return body;
+  if (body instanceof ArrayBuffer) return new Uint8Array(body.slice(0));
+  if (ArrayBuffer.isView(body)) return new Uint8Array(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+  return undefined;
+}

@@ -1,0 +1,72 @@
+/**
+ * Everything a blank can do before it knows its function: load built-ins, install the globals, and serve a few dummy
+ * requests so that V8 has compiled the way of a request (measured: hand-over to first response 3.2 → 1.6 ms).
+ */
+import { FRAME_HEADER_BYTES, FrameType, layOutRequest, type LoadMessage, type RequestHead } from '@martlet/protocol/frames';
+import { installConsole } from './console/console-capture.ts';
+import { installDenoShim } from './deno-shim.ts';
+import { executions } from './execution.ts';
+import { patchedFetch, PatchedRequest } from './function-request.ts';
+import { FunctionResponse } from './function-response.ts';
+import { writeOutput } from './output.ts';
+import { preloadBuiltIns } from './warm-up.ts';
+import { WorkerLife } from './worker-life.ts';
+
+const DUMMY_REQUESTS = 20;
+
+export async function prepareBlank(life: WorkerLife): Promise<void> {
+  preloadBuiltIns();
+  installGlobals();
+  failOnlyTheCause(life);
+  await serveDummyRequests();
+}
+
+function installGlobals(): void {
+  const globals = { Request: PatchedRequest, Response: FunctionResponse, fetch: patchedFetch };
+  for (const [name, value] of Object.entries(globals)) Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  installDenoShim({ env: process.env });
+  installConsole({ write: writeOutput });
+}
+
+/**
+ * An error that nobody caught fails the execution that caused it and no other. When none caused it, or its response is
+ * on the way, it is only logged: the worker lives on, as its other executions have done nothing wrong.
+ */
+function failOnlyTheCause(life: WorkerLife): void {
+  const onUncaught = (error: unknown): void => {
+    const execution = executions.getStore();
+    const failure = life.describe(error);
+    writeOutput('error', `Uncaught ${failure.stack}`);
+    if (execution !== undefined && life.isRunning(execution)) execution.fail({ kind: 'threw', ...failure });
+  };
+  process.on('unhandledRejection', onUncaught);
+  process.on('uncaughtException', onUncaught);
+}
+
+/** Through a life and a writer of their own, so that no trace of them reaches the wall. */
+async function serveDummyRequests(): Promise<void> {
+  const nowhere = { send: () => undefined, sendLaidOut: () => undefined } as unknown as ConstructorParameters<typeof WorkerLife>[0];
+  const life = new WorkerLife(nowhere);
+  const handler = async (request: Request): Promise<Response> => {
+    const input = request.method === 'POST' ? await request.json() : new URL(request.url).searchParams.get('name');
+    return Response.json({ input, type: request.headers.get('content-type') });
+  };
+  life.serveWith({ message: dummyMessage, handler: { shape: 'request', call: handler }, describeError: (error) => life.describe(error) });
+  const body = Buffer.from('{"name":"blank"}');
+  for (let stream = 1; stream <= DUMMY_REQUESTS; stream += 1) {
+    const method = stream % 2 === 0 ? 'GET' : 'POST';
+    const frame = layOutRequest({ ...dummyHead, method }, method === 'GET' ? new Uint8Array(0) : body);
+    life.onFrame(FrameType.request, stream, frame.subarray(FRAME_HEADER_BYTES));
+    await new Promise(setImmediate);
+  }
+}
+
+const dummyHead: RequestHead = {
+  executionId: '', token: '', trigger: 'http', method: 'GET', url: 'http://localhost/functions/blank?name=blank', clientIp: '127.0.0.1',
+  userId: '', userToken: '', event: '', platformUrl: 'http://localhost', timeoutMs: 1000, headers: ['Content-Type', 'application/json', 'Accept', '*/*'],
+};
+
+const dummyMessage: LoadMessage = {
+  projectId: '', functionId: '', functionName: '', deploymentId: '', format: 'bundle', entrypoint: '', treeRoot: '', env: {},
+  logging: true, logLineBytes: 8000, requestBodyBytes: 1_000_000, egress: undefined,
+};

@@ -1,0 +1,66 @@
+/** Turns the response of a function into frames: whole when its body is at hand and short, in chunks otherwise. */
+import { CHUNK_BYTES, INLINE_BODY_BYTES } from '@martlet/protocol/frames';
+import type { Execution } from './execution.ts';
+import { FunctionResponse } from './function-response.ts';
+
+const EMPTY = new Uint8Array(0);
+/** A worker's frame holds at most four times this; the server answers 500 to a longer head. */
+const HEAD_LENGTH_MAX = 65_536;
+
+/** Thrown for a response that HTTP does not allow. */
+export class ResponseInvalid extends Error {
+  override readonly name = 'ResponseInvalid';
+}
+
+export async function sendResponse(execution: Execution, response: Response): Promise<void> {
+  const { status } = response;
+  const headers = flatten(response.headers);
+  if (status < 200 || status > 599) throw new ResponseInvalid(`Cannot answer with status ${status}: it must be from 200 to 599`);
+  const raw = FunctionResponse.rawBody(response);
+  const bytes = typeof raw === 'string' ? Buffer.from(raw) : (raw ?? (response.body === null ? EMPTY : undefined));
+  if (bytes !== undefined && bytes.length <= INLINE_BODY_BYTES) {
+    execution.respond(status, headers, bytes);
+    return;
+  }
+  if (!execution.beginResponse(status, headers)) return;
+  if (bytes !== undefined) await sendBytes(execution, bytes);
+  else if (response.body !== null) await sendStream(execution, response.body);
+  execution.endResponse();
+}
+
+async function sendStream(execution: Execution, body: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = body.getReader();
+  const stop = (): void => void reader.cancel(execution.signal.reason).catch(() => undefined);
+  execution.signal.addEventListener('abort', stop, { once: true });
+  if (execution.aborted) stop();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (!(value instanceof Uint8Array)) throw new ResponseInvalid('Cannot send a chunk of the response: it is not bytes. Encode text with TextEncoder.');
+    await sendBytes(execution, value);
+  }
+  execution.signal.removeEventListener('abort', stop);
+}
+
+async function sendBytes(execution: Execution, bytes: Uint8Array): Promise<void> {
+  const { credit } = execution;
+  let at = 0;
+  while (at < bytes.length && !execution.aborted) {
+    if (credit.left <= 0) await credit.available();
+    const end = Math.min(bytes.length, at + Math.min(CHUNK_BYTES, credit.left));
+    execution.sendChunk(bytes.subarray(at, end));
+    credit.take(end - at);
+    at = end;
+  }
+}
+
+function flatten(headers: Headers): string[] {
+  const flat: string[] = [];
+  let length = 0;
+  for (const [name, value] of headers) {
+    flat.push(name, value);
+    length += name.length + value.length;
+  }
+  if (length > HEAD_LENGTH_MAX) throw new ResponseInvalid(`Cannot answer with ${length} characters of headers: at most ${HEAD_LENGTH_MAX} are allowed`);
+  return flat;
+}

@@ -1,0 +1,110 @@
+/** What the worker does with each frame: load once, then start, feed and abort executions. */
+import {
+  CHUNK_BYTES, FrameType, readCredit, readLoad, readRequest, writeCredit, writeJson, type FrameWriter,
+} from '@martlet/protocol/frames';
+import { createBase44Runtime } from './base44-runtime.ts';
+import { installEgress } from './egress-shim.ts';
+import { Execution, executions, setErrorDescription } from './execution.ts';
+import { findHandler } from './handler.ts';
+import { CODE_FILE, loadFunction, type LoadedCode } from './load-function.ts';
+import { inlineBody, StreamedBody } from './request-body.ts';
+import { serve, type ServedFunction } from './serve.ts';
+import { createStackMapper } from './stack-map.ts';
+import { takeDenoHandler } from './deno-shim.ts';
+import { loadLog } from './output.ts';
+
+export class WorkerLife {
+  readonly #writer: FrameWriter;
+  readonly #running = new Map<number, Execution>();
+  #served: ServedFunction | undefined;
+  #loading: Promise<void> | undefined;
+  #code: LoadedCode | undefined;
+
+  constructor(writer: FrameWriter) {
+    this.#writer = writer;
+  }
+
+  onFrame(type: number, stream: number, payload: Buffer): void {
+    switch (type) {
+      case FrameType.request:
+        return this.#start(stream, payload);
+      case FrameType.requestChunk:
+        return this.#running.get(stream)?.streamedBody?.push(Buffer.from(payload));
+      case FrameType.requestEnd:
+        return this.#running.get(stream)?.streamedBody?.end();
+      case FrameType.credit:
+        return this.#running.get(stream)?.credit.grant(readCredit(payload));
+      case FrameType.cancel:
+        return this.#running.get(stream)?.abort(payload.toString());
+      case FrameType.ping:
+        return this.#writer.send(FrameType.pong, 0);
+      case FrameType.load:
+        this.#loading = this.#load(payload);
+        return undefined;
+      case FrameType.makeCodeCache:
+        return this.#sendCodeCache();
+      default:
+        throw new Error(`Cannot understand a frame of type ${type}`);
+    }
+  }
+
+  /** For the warm-up of a blank: serves without having loaded. */
+  serveWith(served: ServedFunction): void {
+    this.#served = served;
+  }
+
+  reset(): void {
+    this.#served = undefined;
+  }
+
+  /** Executions that run now, for errors that nobody caught. */
+  isRunning(execution: Execution): boolean {
+    return this.#running.get(execution.stream) === execution;
+  }
+
+  describe(error: unknown): { name: string; message: string; stack: string } {
+    return this.#served?.describeError(error) ?? createStackMapper({ file: CODE_FILE, sourceMap: Buffer.alloc(0) }).describeError(error);
+  }
+
+  #start(stream: number, payload: Buffer): void {
+    const { head, body } = readRequest(payload);
+    const limit = this.#served?.message.requestBodyBytes ?? Infinity;
+    const streamedBody = body === undefined ? new StreamedBody(limit, (bytes) => this.#writer.send(FrameType.credit, stream, writeCredit(bytes))) : undefined;
+    const execution = new Execution({ stream, head, writer: this.#writer, streamedBody, onFinished: this.#onFinished });
+    this.#running.set(stream, execution);
+    const source = streamedBody ?? inlineBody(body ?? Buffer.alloc(0));
+    if (this.#served !== undefined) executions.run(execution, serve, execution, source, this.#served);
+    else void this.#loading?.then(() => this.#served !== undefined && executions.run(execution, serve, execution, source, this.#served));
+  }
+
+  readonly #onFinished = (execution: Execution): void => {
+    this.#running.delete(execution.stream);
+  };
+
+  async #load(payload: Buffer): Promise<void> {
+    const startedAt = performance.now();
+    const { message, code, sourceMap, codeCache } = readLoad(payload);
+    const mapper = createStackMapper({ file: CODE_FILE, sourceMap });
+    setErrorDescription((error) => mapper.describeError(error).stack);
+    Object.assign(process.env, message.env);
+    if (message.egress !== undefined) installEgress(message.egress);
+    try {
+      const runtime = createBase44Runtime({ env: process.env, waitUntil: (work) => executions.getStore()?.waitUntil(work) });
+      this.#code = await loadFunction({ message, code, codeCache, virtualModules: { 'base44:runtime': runtime } });
+      const handler = findHandler(this.#code.exports, takeDenoHandler());
+      this.#served = { message, handler, describeError: (error) => mapper.describeError(error) };
+      const loaded = { handler: handler.shape, cacheRejected: this.#code.cacheRejected, loadMs: performance.now() - startedAt };
+      this.#writer.send(FrameType.loaded, 0, writeJson(loaded));
+    } catch (error) {
+      const failure = mapper.describeError(error);
+      loadLog.write('error', 'errors', failure.stack);
+      this.#writer.send(FrameType.loadFailed, 0, writeJson({ kind: 'load_failed', ...failure }));
+    }
+  }
+
+  #sendCodeCache(): void {
+    const cache = this.#code?.codeCache() ?? Buffer.alloc(0);
+    for (let at = 0; at < cache.length; at += CHUNK_BYTES) this.#writer.send(FrameType.codeCacheChunk, 0, cache.subarray(at, at + CHUNK_BYTES));
+    this.#writer.send(FrameType.codeCacheEnd, 0);
+  }
+}
