@@ -28,6 +28,7 @@ export const errorSpecs = {
   general_route_not_found: { status: 404, fault: 'caller', retry: false, message: 'No route has this method and path.', remedy: 'See /v1/docs for the routes.' },
   general_unauthorized_scope: { status: 401, fault: 'caller', retry: false, message: 'The caller lacks the scope that the route asks for.', remedy: 'Use an API key that has the scope named in the message.' },
   general_access_forbidden: { status: 401, fault: 'caller', retry: false, message: 'The project of the request is not known or not usable.', remedy: 'Send the project id in the X-Appwrite-Project or X-Martlet-Project header.' },
+  general_unknown_origin: { status: 403, fault: 'caller', retry: false, message: 'A page of this origin may not call the server.', remedy: 'Allow the origin in the configuration of the server.' },
   general_rate_limit_exceeded: { status: 429, fault: 'caller', retry: true, message: 'Too many requests at once.', remedy: 'Wait for the seconds in Retry-After, then send again.' },
   general_server_error: { status: 500, fault: 'platform', retry: true, message: 'The platform failed to answer.', remedy: 'Look for the request id in the server log, and report it.' },
   project_not_found: { status: 404, fault: 'caller', retry: false, message: 'No project has this id.', remedy: 'Check the project id of the URL or header.' },
@@ -67,6 +68,7 @@ export const errorSpecs = {
 
   // How an execution can fail: recorded on the execution, and answered to a caller that waits.
   execution_threw: { status: 500, fault: 'function', retry: false, message: 'The function threw an error.', remedy: 'The execution record has the error with its stack.' },
+  execution_answered_error: { status: 500, fault: 'function', retry: true, message: 'The function answered with a status of 500 or above.', remedy: 'The answer is the function\'s own; its log has more.' },
   execution_no_response: { status: 500, fault: 'function', retry: false, message: 'The function ended without a response.', remedy: 'Return a Response, or `res.empty()` in an Appwrite-style function.' },
   execution_response_invalid: { status: 500, fault: 'function', retry: false, message: 'The function answered with a status or a header that HTTP does not allow.', remedy: 'The execution record names the value.' },
   execution_timed_out: { status: 504, fault: 'function', retry: true, message: 'The function ran longer than its timeout; it was stopped.', remedy: 'Make it faster, raise `timeout`, or run it asynchronously.' },
