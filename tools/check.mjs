@@ -18,6 +18,8 @@ const CHECKS = [
   { name: 'docs', command: process.execPath, args: ['tools/generate-docs.mjs', '--check'] },
 ];
 
+export const CHECKS_COUNT = CHECKS.length;
+
 /** Runs every check, prints what it found; resolves with how many failed. */
 export async function check() {
   let failed = 0;

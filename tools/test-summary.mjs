@@ -1,0 +1,25 @@
+/**
+ * A vitest reporter that writes what came of the run to the file named by TEST_SUMMARY_FILE, for tools/test.mjs:
+ * counts, and every skipped test with the reason that it gave.
+ */
+import { writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
+
+// oxlint-disable-next-line import/no-default-export -- vitest takes a reporter by its default export
+export default class TestSummary {
+  onTestRunEnd(modules, errors) {
+    const summary = { passed: 0, failed: errors.length, skipped: [] };
+    for (const module of modules) {
+      const file = relative(process.cwd(), module.moduleId);
+      // A file that cannot be loaded has errors and no tests.
+      if (module.errors().length > 0) summary.failed += 1;
+      for (const test of module.children.allTests()) {
+        const result = test.result();
+        if (result.state === 'passed') summary.passed += 1;
+        else if (result.state === 'failed') summary.failed += 1;
+        else summary.skipped.push({ test: `${file} > ${test.fullName}`, reason: result.note ?? 'no reason given' });
+      }
+    }
+    writeFileSync(process.env.TEST_SUMMARY_FILE, JSON.stringify(summary));
+  }
+}
