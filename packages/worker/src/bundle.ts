@@ -10,7 +10,7 @@ export async function bundleWorker(outfile: string): Promise<void> {
     bundle: true,
     platform: 'node',
     target: 'node24',
-    format: 'esm',
+    format: 'cjs',
     legalComments: 'none',
     logLevel: 'silent',
   });

@@ -9,7 +9,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { LogLevel } from '@martlet/protocol';
 import {
   FrameType, layOutResponse, SendCredit, writeJson, writeLog, writeUsage,
-  type FailureMessage, type FrameWriter, type RequestHead, type Usage,
+  writeByteCount, type FailureMessage, type FrameWriter, type LoadMessage, type RequestHead, type Usage,
 } from '@martlet/protocol/frames';
 import type { StreamedBody } from './request-body.ts';
 
@@ -22,6 +22,7 @@ export interface ExecutionOptions {
   readonly writer: FrameWriter;
   /** The body when it arrives in chunks. */
   readonly streamedBody: StreamedBody | undefined;
+  readonly limits: Pick<LoadMessage, 'logging' | 'logBytes' | 'logLineBytes'>;
   /** Called when it has ended. */
   readonly onFinished: (execution: Execution) => void;
 }
@@ -38,7 +39,10 @@ export class Execution {
   readonly #cpuAtStart = process.cpuUsage();
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;
+  readonly #limits: ExecutionOptions['limits'];
   #waiting = 0;
+  #logBytes = 0;
+  #logDropped = 0;
   #state: 'handling' | 'responding' | 'responded' | 'finished' = 'handling';
 
   constructor(options: ExecutionOptions) {
@@ -46,6 +50,7 @@ export class Execution {
     this.head = options.head;
     this.streamedBody = options.streamedBody;
     this.#writer = options.writer;
+    this.#limits = options.limits;
     this.#onFinished = options.onFinished;
   }
 
@@ -81,8 +86,14 @@ export class Execution {
   }
 
   log(level: LogLevel, stream: 'logs' | 'errors', text: string): void {
-    if (this.#state === 'finished') return;
-    this.#writer.send(FrameType.log, this.stream, writeLog({ level, stream, text, time: performance.timeOrigin + performance.now() }));
+    if (this.#state === 'finished' || !this.#limits.logging) return;
+    const line = cut(text, this.#limits.logLineBytes);
+    this.#logBytes += line.length;
+    if (this.#logBytes > this.#limits.logBytes) {
+      this.#logDropped += line.length;
+      return;
+    }
+    this.#writer.send(FrameType.log, this.stream, writeLog({ level, stream, text: line, time: performance.timeOrigin + performance.now() }));
   }
 
   /** Sends a whole response. */
@@ -140,11 +151,17 @@ export class Execution {
     this.#onFinished(this);
   }
 
+  /** Taken right before the frame that ends the execution. */
   #usage(): Usage {
+    if (this.#logDropped > 0) this.#writer.send(FrameType.logDropped, this.stream, writeByteCount(this.#logDropped));
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
     const { user, system } = this.#cpuAtStart;
     return { cpuMicros: Math.max(0, Math.round(userCPUTime + systemCPUTime - user - system)), memoryKb: maxRSS };
   }
+}
+
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}... Log truncated due to size limit (${length} characters)`;
 }
 
 let describe: (error: unknown) => string = String;

@@ -68,5 +68,5 @@ const dummyHead: RequestHead = {
 
 const dummyMessage: LoadMessage = {
   projectId: '', functionId: '', functionName: '', deploymentId: '', format: 'bundle', entrypoint: '', treeRoot: '', env: {},
-  logging: true, logLineBytes: 8000, requestBodyBytes: 1_000_000, egress: undefined,
+  logging: false, logBytes: 0, logLineBytes: 8000, requestBodyBytes: 1_000_000, egress: undefined,
 };

@@ -1,5 +1,5 @@
 /** The body of one request as it arrives over the wall: whole in the first frame, or in chunks with credit. */
-import { ReceiveCredit } from '@martlet/protocol/frames';
+import { ReceivedBody } from '@martlet/protocol/frames';
 
 /** A body read as a whole is over the limit; the caller is answered with 413 unless the function handles it. */
 export class BodyTooLarge extends Error {
@@ -27,45 +27,25 @@ export function inlineBody(inline: Uint8Array<ArrayBuffer>): RequestBody {
   };
 }
 
-/** A body in chunks. The serving side calls `push`, `end` and `fail`; `grant` sends credit back. */
+/** A body in chunks; the serving side calls `push`, `end` and `fail`. */
 export class StreamedBody implements RequestBody {
   readonly inline = undefined;
   readonly #limit: number;
-  readonly #grant: (bytes: number) => void;
-  readonly #credit = new ReceiveCredit();
-  readonly #stream: ReadableStream<Uint8Array<ArrayBuffer>>;
-  #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
-  #queue: Uint8Array<ArrayBuffer>[] = [];
-  #state: 'open' | 'ended' | 'canceled' = 'open';
-  #wake: (() => void) | undefined;
+  readonly #received: ReceivedBody;
 
   constructor(limit: number, grant: (bytes: number) => void) {
     this.#limit = limit;
-    this.#grant = grant;
-    this.#stream = new ReadableStream(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () => this.#pull(),
-        cancel: () => {
-          this.#state = 'canceled';
-          this.#queue.forEach((chunk) => this.#consumed(chunk));
-          this.#queue = [];
-        },
-      },
-      { highWaterMark: 0 },
-    );
+    this.#received = new ReceivedBody({ grant });
   }
 
   stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#stream;
+    return this.#received.stream;
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     const chunks: Uint8Array[] = [];
     let length = 0;
-    for await (const chunk of this.#stream) {
+    for await (const chunk of this.#received.stream) {
       length += chunk.length;
       if (length > this.#limit) throw new BodyTooLarge(this.#limit);
       chunks.push(chunk);
@@ -74,46 +54,15 @@ export class StreamedBody implements RequestBody {
   }
 
   push(chunk: Uint8Array<ArrayBuffer>): void {
-    this.#credit.receive(chunk.length);
-    if (this.#state === 'canceled') {
-      this.#consumed(chunk);
-      return;
-    }
-    this.#queue.push(chunk);
-    this.#wake?.();
+    this.#received.push(chunk);
   }
 
   end(): void {
-    if (this.#state === 'open') this.#state = 'ended';
-    this.#wake?.();
+    this.#received.end();
   }
 
   fail(reason: unknown): void {
-    if (this.#state !== 'open') return;
-    this.#state = 'canceled';
-    this.#controller?.error(reason);
-    this.#wake?.();
-  }
-
-  async #pull(): Promise<void> {
-    if (this.#queue.length === 0 && this.#state === 'open') {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = undefined;
-    }
-    const chunk = this.#queue.shift();
-    if (chunk !== undefined) {
-      this.#controller?.enqueue(chunk);
-      this.#consumed(chunk);
-    } else if (this.#state === 'ended') {
-      this.#controller?.close();
-    }
-  }
-
-  #consumed(chunk: Uint8Array): void {
-    const grant = this.#credit.consume(chunk.length);
-    if (grant > 0) this.#grant(grant);
+    this.#received.fail(reason);
   }
 }
 

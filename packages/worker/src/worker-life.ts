@@ -1,21 +1,25 @@
 /** What the worker does with each frame: load once, then start, feed and abort executions. */
 import {
-  CHUNK_BYTES, FrameType, readCredit, readLoad, readRequest, writeCredit, writeJson, type FrameWriter,
+  CHUNK_BYTES, FrameType, readByteCount, readLoad, readRequest, writeByteCount, writeJson, type FrameWriter, type LoadMessage,
 } from '@martlet/protocol/frames';
 import { createBase44Runtime } from './base44-runtime.ts';
 import { installEgress } from './egress-shim.ts';
 import { Execution, executions, setErrorDescription } from './execution.ts';
 import { findHandler } from './handler.ts';
 import { CODE_FILE, loadFunction, type LoadedCode } from './load-function.ts';
-import { inlineBody, StreamedBody } from './request-body.ts';
+import { inlineBody, StreamedBody, type RequestBody } from './request-body.ts';
 import { serve, type ServedFunction } from './serve.ts';
 import { createStackMapper } from './stack-map.ts';
 import { takeDenoHandler } from './deno-shim.ts';
 import { loadLog } from './output.ts';
 
+/** For the dummy requests of a blank. */
+const NO_LOG = { logging: false, logBytes: 0, logLineBytes: 0 };
+
 export class WorkerLife {
   readonly #writer: FrameWriter;
   readonly #running = new Map<number, Execution>();
+  #message: LoadMessage | undefined;
   #served: ServedFunction | undefined;
   #loading: Promise<void> | undefined;
   #code: LoadedCode | undefined;
@@ -33,7 +37,7 @@ export class WorkerLife {
       case FrameType.requestEnd:
         return this.#running.get(stream)?.streamedBody?.end();
       case FrameType.credit:
-        return this.#running.get(stream)?.credit.grant(readCredit(payload));
+        return this.#running.get(stream)?.credit.grant(readByteCount(payload));
       case FrameType.cancel:
         return this.#running.get(stream)?.abort(payload.toString());
       case FrameType.ping:
@@ -53,10 +57,6 @@ export class WorkerLife {
     this.#served = served;
   }
 
-  reset(): void {
-    this.#served = undefined;
-  }
-
   /** Executions that run now, for errors that nobody caught. */
   isRunning(execution: Execution): boolean {
     return this.#running.get(execution.stream) === execution;
@@ -68,13 +68,18 @@ export class WorkerLife {
 
   #start(stream: number, payload: Buffer): void {
     const { head, body } = readRequest(payload);
-    const limit = this.#served?.message.requestBodyBytes ?? Infinity;
-    const streamedBody = body === undefined ? new StreamedBody(limit, (bytes) => this.#writer.send(FrameType.credit, stream, writeCredit(bytes))) : undefined;
-    const execution = new Execution({ stream, head, writer: this.#writer, streamedBody, onFinished: this.#onFinished });
+    const limit = this.#message?.requestBodyBytes ?? Infinity;
+    const streamedBody = body === undefined ? new StreamedBody(limit, (bytes) => this.#writer.send(FrameType.credit, stream, writeByteCount(bytes))) : undefined;
+    const execution = new Execution({ stream, head, writer: this.#writer, streamedBody, limits: this.#message ?? NO_LOG, onFinished: this.#onFinished });
     this.#running.set(stream, execution);
     const source = streamedBody ?? inlineBody(body ?? Buffer.alloc(0));
-    if (this.#served !== undefined) executions.run(execution, serve, execution, source, this.#served);
-    else void this.#loading?.then(() => this.#served !== undefined && executions.run(execution, serve, execution, source, this.#served));
+    if (this.#served !== undefined) this.#serve(execution, source, this.#served);
+    else void this.#loading?.then(() => this.#served !== undefined && this.#serve(execution, source, this.#served));
+  }
+
+  #serve(execution: Execution, body: RequestBody, served: ServedFunction): void {
+    if (this.#code !== undefined) loadLog.moveTo(execution);
+    void executions.run(execution, serve, execution, body, served);
   }
 
   readonly #onFinished = (execution: Execution): void => {
@@ -84,6 +89,7 @@ export class WorkerLife {
   async #load(payload: Buffer): Promise<void> {
     const startedAt = performance.now();
     const { message, code, sourceMap, codeCache } = readLoad(payload);
+    this.#message = message;
     const mapper = createStackMapper({ file: CODE_FILE, sourceMap });
     setErrorDescription((error) => mapper.describeError(error).stack);
     Object.assign(process.env, message.env);
@@ -97,7 +103,11 @@ export class WorkerLife {
       this.#writer.send(FrameType.loaded, 0, writeJson(loaded));
     } catch (error) {
       const failure = mapper.describeError(error);
-      loadLog.write('error', 'errors', failure.stack);
+      // The server fails every execution that waits for the code; the log of the first one says why.
+      for (const execution of this.#running.values()) {
+        loadLog.moveTo(execution);
+        execution.log('error', 'errors', failure.stack);
+      }
       this.#writer.send(FrameType.loadFailed, 0, writeJson({ kind: 'load_failed', ...failure }));
     }
   }

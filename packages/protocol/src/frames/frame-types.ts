@@ -29,6 +29,8 @@ export const FrameType = {
   pong: 25,
   codeCacheChunk: 26,
   codeCacheEnd: 27,
+  /** Bytes of log that the worker left out of an execution, before its `finished`. */
+  logDropped: 28,
   // Both ways: more body bytes may be sent on this stream.
   credit: 32,
 } as const;

@@ -129,16 +129,16 @@ export function readUsage(payload: Buffer): Usage {
   return { cpuMicros: payload.readUInt32LE(0), memoryKb: payload.readUInt32LE(4) };
 }
 
-/** A number as a payload of four bytes: credit. */
-export function writeCredit(bytes: number): Buffer {
+/** A count of bytes as a payload of four bytes: credit, dropped log. */
+export function writeByteCount(bytes: number): Buffer {
   const payload = Buffer.allocUnsafe(4);
   payload.writeUInt32LE(bytes, 0);
   return payload;
 }
 
 /** @throws {FrameError} */
-export function readCredit(payload: Buffer): number {
-  if (payload.length !== 4) throw new FrameError('Cannot read credit: it does not have four bytes');
+export function readByteCount(payload: Buffer): number {
+  if (payload.length !== 4) throw new FrameError('Cannot read a count of bytes: it does not have four bytes');
   return payload.readUInt32LE(0);
 }
 

@@ -5,3 +5,4 @@ export * from './heads.ts';
 export * from './messages.ts';
 export * from './stream-credit.ts';
 export * from './worker-messages.ts';
+export * from './received-body.ts';

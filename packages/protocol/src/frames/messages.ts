@@ -15,6 +15,7 @@ export interface LoadMessage {
   readonly treeRoot: string;
   readonly env: Readonly<Record<string, string>>;
   readonly logging: boolean;
+  readonly logBytes: number;
   readonly logLineBytes: number;
   readonly requestBodyBytes: number;
   /** Address of the egress proxy inside the sandbox, and the token that tells it who asks; undefined: no way out. */

@@ -12,6 +12,8 @@ export interface InvokeRequest {
   readonly principal: Principal;
   readonly trigger: Trigger;
   readonly method: string;
+  /** Origin of the URL that the function sees, e.g. `http://localhost:8787`. */
+  readonly origin: string;
   /** Path with query as the function sees it; starts with a slash. */
   readonly path: string;
   /** Flat: name, value, name, value, …; platform headers already removed. */

@@ -1,2 +1,233 @@
 /** The story of one execution; see `invocation.ts` for its words. */
+import { timingSafeEqual } from 'node:crypto';
+import { PlatformError, type Limits } from '@martlet/protocol';
+import { mayExecute, type Principal } from '../../domain/principal.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Ids } from '../../ports/ids.ts';
+import type { Worker } from '../workers/worker.ts';
+import type { WorkerPool, WorkerTarget } from '../workers/worker-pool.ts';
+import type { Admission } from './admission.ts';
+import { createLineFollowers } from './follow-lines.ts';
+import type { FunctionRoutes, RoutedFunction } from './function-routes.ts';
+import type { Invoke, Invoked, InvokeRequest } from './invocation.ts';
+import type { Recorder } from './recorder.ts';
+import { RunningExecution } from './running-execution.ts';
+
 export type { Body, FollowedLine, FollowQuery, Invoke, Invoked, InvokeRequest, Outcome, PendingExecution } from './invocation.ts';
+
+export interface InvokeOptions {
+  readonly routes: FunctionRoutes;
+  readonly admission: Admission;
+  readonly pool: WorkerPool;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly limits: Limits;
+  /** Origin at which functions reach the platform. */
+  readonly platformUrl: string;
+  targetOf(routed: RoutedFunction): WorkerTarget;
+  /** State of the newest deployment, for the refusal of a function that has none active. */
+  describeUnready(routed: RoutedFunction): Promise<string>;
+  /** Told of every execution that has ended, for metrics. */
+  onEnded(execution: RunningExecution): void;
+}
+
+/** What `invoke` offers beyond its port, to those who put the server together. */
+export interface Invoker extends Invoke {
+  /** The principal of a running execution by its token. */
+  lookUpExecution(token: string): Principal | undefined;
+  readonly inFlight: number;
+  /** Refuses new executions and resolves when those in flight have ended, or after `graceMs`. */
+  drain(graceMs: number): Promise<void>;
+}
+
+const TOKEN_PREFIX = 'mx_';
+/** How long an execution that was told to stop may take before its worker is ended. */
+const STOP_GRACE_MS = 1000;
+
+export function createInvoke(options: InvokeOptions): Invoker {
+  const { routes, admission, pool, recorder, clock, ids, limits } = options;
+  const running = new Map<string, RunningExecution>();
+  const followers = createLineFollowers();
+  let draining = false;
+  let onIdle: (() => void) | undefined;
+
+  return {
+    invoke,
+    cancel(projectId, executionId) {
+      const execution = running.get(executionId);
+      if (execution === undefined || execution.routed.fn.projectId !== projectId) return false;
+      execution.fail('execution_canceled', 'The execution was canceled.');
+      stop(execution, 'The execution was canceled');
+      return true;
+    },
+    live: (projectId) => [...running.values()].filter((execution) => execution.routed.fn.projectId === projectId).map((execution) => execution.row()),
+    pending: (executionId) => recorder.pending(executionId),
+    followLines: (query) => followers.follow(query),
+    lookUpExecution,
+    get inFlight() {
+      return running.size;
+    },
+    async drain(graceMs) {
+      draining = true;
+      if (running.size === 0) return;
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          onIdle = resolve;
+        }),
+        new Promise<void>((resolve) => {
+          setTimeout(resolve, graceMs);
+        }),
+      ]);
+    },
+  };
+
+  async function invoke(request: InvokeRequest): Promise<Invoked> {
+    if (draining) throw new PlatformError('server_draining', { retryAfterSeconds: 1 });
+    const route = routes.byId(request.projectId, request.functionId);
+    const routed = await ready(request, route instanceof Promise ? await route : route);
+    const place = admission.enter(routed.fn);
+    const execution = createExecution(request, routed);
+    if (place !== undefined) await place;
+    begin(execution);
+    const worker = pool.live(routed.deployment.id);
+    if (worker === undefined) await startWorkerAndExecute(execution);
+    else execute(execution, worker);
+    const outcome = await execution.outcome;
+    if (routed.fn.durability === 'strict' && (outcome.kind === 'failed' || outcome.body instanceof Uint8Array)) await execution.whenRecorded();
+    return {
+      executionId: execution.id,
+      outcome,
+      row: () => execution.row(),
+      lines: () => execution.lines(),
+      get ended() {
+        return execution.whenRecorded();
+      },
+    };
+  }
+
+  /** @throws {PlatformError} when the function is not there, has nothing to run, or the caller may not run it */
+  async function ready(request: InvokeRequest, routed: RoutedFunction | null): Promise<ReadyFunction> {
+    if (routed === null) throw new PlatformError('function_not_found');
+    const { fn, deployment } = routed;
+    if (!fn.enabled && request.principal.kind !== 'key') throw new PlatformError('function_disabled', `Cannot execute "${fn.path}": it is disabled.`);
+    if (deployment === null) throw new PlatformError('function_not_ready', { message: await options.describeUnready(routed), retryAfterSeconds: 1 });
+    if (!mayExecute(request.principal, fn.projectId, fn.execute)) {
+      const roles = fn.execute.length === 0 ? 'no role may, only API keys' : `only ${fn.execute.join(', ')} may`;
+      throw new PlatformError('user_unauthorized', `Cannot execute "${fn.path}" as ${request.principal.kind}: ${roles}.`);
+    }
+    if (request.hops > limits.hops) throw new PlatformError('execution_hops_exceeded', `Cannot execute "${fn.path}": ${request.hops} functions called each other already.`);
+    return routed as ReadyFunction;
+  }
+
+  function createExecution(request: InvokeRequest, routed: RoutedFunction): RunningExecution {
+    const id = ids.next();
+    return new RunningExecution({
+      id,
+      token: `${TOKEN_PREFIX}${id}.${ids.secret(16)}`,
+      request,
+      routed,
+      limits,
+      now: clock.now(),
+      onLine: followers.line,
+      onEnd,
+    });
+  }
+
+  function begin(execution: RunningExecution): void {
+    execution.admittedAt = performance.now();
+    running.set(execution.id, execution);
+    recorder.began(execution);
+    const { signal } = execution.request;
+    if (signal?.aborted === true) callerGone(execution);
+    else signal?.addEventListener('abort', () => callerGone(execution), { once: true });
+  }
+
+  async function startWorkerAndExecute(execution: RunningExecution): Promise<void> {
+    try {
+      const worker = await pool.start(options.targetOf(execution.routed));
+      // The first one of those who wait together is the one whose start was cold.
+      execution.cold = true;
+      execute(execution, worker);
+    } catch (error) {
+      const refusal = error instanceof PlatformError ? error : new PlatformError('worker_start_failed', { cause: error });
+      execution.note('error', refusal.message);
+      execution.endUnserved(refusal.code, refusal.message);
+      throw refusal;
+    }
+  }
+
+  function execute(execution: RunningExecution, worker: Worker): void {
+    const { request, routed } = execution;
+    execution.cold ??= false;
+    execution.handedOverAt = performance.now();
+    execution.worker = worker;
+    const timeoutMs = routed.fn.timeoutSeconds * 1000;
+    execution.timer = setTimeout(timeOut, timeoutMs, execution);
+    const head = {
+      executionId: execution.id,
+      token: execution.token,
+      trigger: request.trigger,
+      method: request.method,
+      url: request.origin + request.path,
+      clientIp: request.clientIp,
+      userId: request.principal.kind === 'user' ? request.principal.userId : '',
+      userToken: '',
+      event: '',
+      platformUrl: options.platformUrl,
+      timeoutMs,
+      headers: request.headers,
+    };
+    execution.exchange = worker.execute(head, request.body, execution);
+  }
+
+  function timeOut(execution: RunningExecution): void {
+    const seconds = execution.routed.fn.timeoutSeconds;
+    const message = `The function ran longer than its timeout of ${seconds} s and was stopped.`;
+    execution.note('error', message);
+    execution.fail('execution_timed_out', message);
+    execution.exchange?.cancel(message);
+    // User code may be anywhere: only the end of its process is the end of the execution.
+    void execution.worker?.condemn('timed_out', STOP_GRACE_MS);
+  }
+
+  function callerGone(execution: RunningExecution): void {
+    if (execution.ended) return;
+    execution.fail('execution_canceled', 'The caller went away.');
+    execution.exchange?.cancel('The caller went away');
+  }
+
+  function stop(execution: RunningExecution, reason: string): void {
+    execution.exchange?.cancel(reason);
+    setTimeout(() => {
+      if (!execution.ended) void execution.worker?.condemn('canceled', STOP_GRACE_MS);
+    }, STOP_GRACE_MS);
+  }
+
+  function onEnd(execution: RunningExecution): void {
+    running.delete(execution.id);
+    admission.leave(execution.routed.fn);
+    if (execution.worker !== undefined) execution.worker.failuresInRow = execution.failed ? execution.worker.failuresInRow + 1 : 0;
+    execution.recorded = recorder.ended(execution);
+    followers.ended(execution);
+    options.onEnded(execution);
+    if (running.size === 0) onIdle?.();
+  }
+
+  function lookUpExecution(token: string): Principal | undefined {
+    const dot = token.indexOf('.');
+    if (!token.startsWith(TOKEN_PREFIX) || dot === -1) return undefined;
+    const execution = running.get(token.slice(TOKEN_PREFIX.length, dot));
+    if (execution === undefined || !sameText(execution.token, token)) return undefined;
+    const { fn } = execution.routed;
+    return { kind: 'execution', projectId: fn.projectId, executionId: execution.id, scopes: new Set(fn.scopes), hops: execution.request.hops };
+  }
+}
+
+type ReadyFunction = RoutedFunction & { readonly deployment: NonNullable<RoutedFunction['deployment']> };
+
+function sameText(a: string, b: string): boolean {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
+}

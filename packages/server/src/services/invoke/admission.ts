@@ -1,0 +1,105 @@
+/** How many executions may run at once: per function with a queue in front, per project without. */
+import { PlatformError, type Limits } from '@martlet/protocol';
+import type { FunctionRow } from '../../ports/store.ts';
+
+export interface Admission {
+  /**
+   * Takes a place for an execution: at once (undefined), or when a place is free.
+   * @throws {PlatformError} `function_concurrency_exceeded`, `general_rate_limit_exceeded`
+   */
+  enter(fn: FunctionRow): undefined | Promise<void>;
+  /** Gives the place back. Exactly once per successful `enter`. */
+  leave(fn: FunctionRow): void;
+  readonly waiting: number;
+}
+
+interface Line {
+  running: number;
+  readonly queue: Waiter[];
+}
+interface Waiter {
+  readonly enter: () => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConcurrency'>): Admission {
+  const lines = new Map<string, Line>();
+  const projects = new Map<string, number>();
+  let waiting = 0;
+
+  return {
+    get waiting() {
+      return waiting;
+    },
+    enter(fn) {
+      const inProject = projects.get(fn.projectId) ?? 0;
+      if (inProject >= limits.projectConcurrency) {
+        throw new PlatformError('general_rate_limit_exceeded', {
+          message: `Cannot execute "${fn.path}": its project already has ${inProject} executions under way.`,
+          retryAfterSeconds: 1,
+        });
+      }
+      const line = lineOf(fn.id);
+      if (line.running < fn.concurrency) {
+        line.running += 1;
+        projects.set(fn.projectId, inProject + 1);
+        return undefined;
+      }
+      if (line.queue.length >= limits.queueDepth) throw full(fn, line);
+      projects.set(fn.projectId, inProject + 1);
+      return wait(fn, line);
+    },
+    leave(fn) {
+      leaveProject(fn.projectId);
+      const line = lineOf(fn.id);
+      const next = line.queue.shift();
+      if (next !== undefined) {
+        waiting -= 1;
+        clearTimeout(next.timer);
+        next.enter();
+        return;
+      }
+      line.running -= 1;
+      if (line.running === 0) lines.delete(fn.id);
+    },
+  };
+
+  /** Waits as long as the function may run: whoever waits longer is better told to come back. */
+  function wait(fn: FunctionRow, line: Line): Promise<void> {
+    waiting += 1;
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        enter: resolve,
+        timer: setTimeout(() => {
+          line.queue.splice(line.queue.indexOf(waiter), 1);
+          waiting -= 1;
+          leaveProject(fn.projectId);
+          reject(full(fn, line));
+        }, fn.timeoutSeconds * 1000),
+      };
+      line.queue.push(waiter);
+    });
+  }
+
+  function leaveProject(projectId: string): void {
+    const left = (projects.get(projectId) ?? 1) - 1;
+    if (left === 0) projects.delete(projectId);
+    else projects.set(projectId, left);
+  }
+
+  function lineOf(functionId: string): Line {
+    let line = lines.get(functionId);
+    if (line === undefined) {
+      line = { running: 0, queue: [] };
+      lines.set(functionId, line);
+    }
+    return line;
+  }
+}
+
+function full(fn: FunctionRow, line: Line): PlatformError {
+  return new PlatformError('function_concurrency_exceeded', {
+    message: `Cannot execute "${fn.path}" now: ${line.running} executions run and ${line.queue.length} wait, which is all it may have (concurrency ${fn.concurrency}).`,
+    retryAfterSeconds: 1,
+  });
+}

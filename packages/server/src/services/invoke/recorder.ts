@@ -1,0 +1,155 @@
+/**
+ * Writes the record of executions in batches. An execution that ends within `LATE_MS` costs one write; a longer one is
+ * written as `processing` first, with its log so far, so that a crash of the server leaves a trace of it. Nothing here
+ * is waited for by an answer, unless a function asks for durability.
+ */
+import type { Log } from '../../ports/log.ts';
+import type { ExecutionRow, ExecutionStore, ExecutionWrite } from '../../ports/store.ts';
+import type { LogLine } from '@martlet/protocol';
+import type { PendingExecution } from './invocation.ts';
+
+/** What the recorder must know of an execution that runs. */
+export interface Recordable {
+  readonly id: string;
+  /** Milliseconds of `performance.now()` at which it began. */
+  readonly beganAt: number;
+  row(): ExecutionRow;
+  lines(): readonly LogLine[];
+}
+
+export interface Recorder {
+  began(execution: Recordable): void;
+  /** The execution has its final row. The promise settles when the row is durable; it never rejects. */
+  ended(execution: Recordable): Promise<void>;
+  pending(executionId: string): PendingExecution | undefined;
+  /** Rows that wait for their commit. */
+  readonly backlog: number;
+  /** Writes everything out. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A record is to be visible 10 ms after the answer; half of that goes to waiting for company in the commit. */
+const FLUSH_MS = 4;
+const BATCH_MAX = 1000;
+const LATE_MS = 100;
+/** Lines of a long execution reach the store this often. */
+const SAVE_LINES_MS = 1000;
+const RETRY_MS = 500;
+/** A server that stops does not wait for a store that is away; the next start ends what is on record as running. */
+const FLUSH_MS_MAX = 10_000;
+
+interface Entry {
+  readonly execution: Recordable;
+  linesWritten: number;
+  writtenAt: number;
+  ended: boolean;
+  settle: (() => void) | undefined;
+}
+
+export function createRecorder({ executions, log }: { executions: ExecutionStore; log: Log }): Recorder {
+  const entries = new Map<string, Entry>();
+  let ready: Entry[] = [];
+  let writing: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const lateTimer = setInterval(recordLate, LATE_MS);
+  lateTimer.unref();
+
+  return {
+    began(execution) {
+      entries.set(execution.id, { execution, linesWritten: 0, writtenAt: 0, ended: false, settle: undefined });
+    },
+    ended(execution) {
+      const entry = entries.get(execution.id);
+      if (entry === undefined) return Promise.resolve();
+      entry.ended = true;
+      ready.push(entry);
+      schedule();
+      return new Promise((resolve) => {
+        entry.settle = resolve;
+      });
+    },
+    pending(executionId) {
+      const entry = entries.get(executionId);
+      return entry === undefined ? undefined : { row: entry.execution.row(), lines: entry.execution.lines() };
+    },
+    get backlog() {
+      return ready.length;
+    },
+    flush,
+    async close() {
+      clearInterval(lateTimer);
+      await flush();
+    },
+  };
+
+  function schedule(): void {
+    if (timer !== undefined || writing !== undefined) return;
+    timer = setTimeout(startWrite, FLUSH_MS);
+  }
+
+  function startWrite(): void {
+    timer = undefined;
+    if (writing !== undefined || ready.length === 0) return;
+    const batch = ready.splice(0, BATCH_MAX);
+    writing = write(batch).finally(() => {
+      writing = undefined;
+      if (ready.length > 0) startWrite();
+    });
+  }
+
+  async function write(batch: readonly Entry[]): Promise<void> {
+    const linesBefore = batch.map((entry) => entry.linesWritten);
+    const writes = batch.map(toWrite);
+    try {
+      await executions.write(writes);
+    } catch (error) {
+      // The store is away. The rows are kept and tried again: they are the only trace of what has run.
+      log.error({ error, executions: batch.length }, 'Cannot write execution records; trying again');
+      batch.forEach((entry, index) => {
+        entry.linesWritten = linesBefore[index] ?? 0;
+      });
+      ready = [...batch, ...ready];
+      await new Promise((resolve) => {
+        setTimeout(resolve, RETRY_MS);
+      });
+      return;
+    }
+    for (const entry of batch) {
+      if (!entry.ended) continue;
+      entries.delete(entry.execution.id);
+      entry.settle?.();
+    }
+  }
+
+  function toWrite(entry: Entry): ExecutionWrite {
+    const lines = entry.execution.lines();
+    const fresh = entry.linesWritten === 0 ? lines : lines.slice(entry.linesWritten);
+    entry.linesWritten = lines.length;
+    entry.writtenAt = performance.now();
+    return { row: entry.execution.row(), lines: fresh };
+  }
+
+  /** Executions that run for longer than an eye-blink get their first row, and their new lines, while they run. */
+  function recordLate(): void {
+    const now = performance.now();
+    for (const entry of entries.values()) {
+      // Entries are in the order of beginning.
+      if (now - entry.execution.beganAt < LATE_MS) break;
+      if (entry.ended) continue;
+      const first = entry.writtenAt === 0;
+      const newLines = entry.execution.lines().length > entry.linesWritten && now - entry.writtenAt > SAVE_LINES_MS;
+      if (first || newLines) ready.push(entry);
+    }
+    if (ready.length > 0) schedule();
+  }
+
+  async function flush(): Promise<void> {
+    const deadline = performance.now() + FLUSH_MS_MAX;
+    while ((ready.length > 0 || writing !== undefined) && performance.now() < deadline) {
+      clearTimeout(timer);
+      startWrite();
+      await writing;
+    }
+  }
+}

@@ -1,0 +1,231 @@
+/** One execution from its admission to its end: gathers the facts of its record from what the worker says. */
+import { errorSpecs, type ErrorCode, type Limits, type LogLine } from '@martlet/protocol';
+import type { Usage } from '@martlet/protocol/frames';
+import { recordedRequestHeaders, recordedResponseHeaders } from '../../domain/recorded-headers.ts';
+import { statusOfResponse } from '../../domain/execution-state.ts';
+import type { ExecutionRow } from '../../ports/store.ts';
+import type { Answer, Exchange, ExchangeEvents } from '../workers/exchange.ts';
+import type { EndReason, Worker } from '../workers/worker.ts';
+import type { InvokeRequest, Outcome } from './invocation.ts';
+import type { RoutedFunction } from './function-routes.ts';
+
+export interface RunningExecutionOptions {
+  readonly id: string;
+  readonly token: string;
+  readonly request: InvokeRequest;
+  readonly routed: RoutedFunction;
+  readonly limits: Pick<Limits, 'logBytes' | 'logLineBytes'>;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly onLine: ((execution: RunningExecution, line: LogLine) => void) | undefined;
+  readonly onEnd: (execution: RunningExecution) => void;
+}
+
+export class RunningExecution implements ExchangeEvents {
+  readonly id: string;
+  readonly token: string;
+  readonly request: InvokeRequest;
+  readonly routed: RoutedFunction;
+  readonly beganAt = performance.now();
+  /** The response, or how it failed. Resolves once. */
+  readonly outcome: Promise<Outcome>;
+  exchange: Exchange | undefined;
+  worker: Worker | undefined;
+  timer: NodeJS.Timeout | undefined;
+  admittedAt = 0;
+  handedOverAt = 0;
+  cold: boolean | null = null;
+  endedAt: number | null = null;
+  /** Settles when the final record is durable; set at the end. */
+  recorded: Promise<void> | undefined;
+  #onRecorded: ((recorded: Promise<void>) => void) | undefined;
+  readonly #options: RunningExecutionOptions;
+  readonly #lines: LogLine[] = [];
+  #resolve: (outcome: Outcome) => void = () => undefined;
+  #answered = false;
+  #errorCode: ErrorCode | null = null;
+  #status = 0;
+  #responseHeaders: readonly string[] = [];
+  #responseBytes = 0;
+  #usage: Usage | undefined;
+  #runMs = 0;
+  #logBytes = 0;
+  #logsDropped = 0;
+
+  constructor(options: RunningExecutionOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.token = options.token;
+    this.request = options.request;
+    this.routed = options.routed;
+    this.outcome = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** Whether the function's own code made it fail. */
+  get failed(): boolean {
+    return this.#errorCode !== null && this.#errorCode !== 'execution_canceled' && this.#errorCode !== 'execution_answered_error';
+  }
+
+  get ended(): boolean {
+    return this.endedAt !== null;
+  }
+
+  /** Settles when nothing of it runs any longer and its final record is durable. */
+  whenRecorded(): Promise<void> {
+    return this.recorded ?? new Promise((resolve) => {
+      this.#onRecorded = resolve;
+    });
+  }
+
+  onAnswer(answer: Answer): void {
+    if (answer.kind === 'failed') {
+      this.fail(failureCodes[answer.failure.kind], answer.failure.message);
+      return;
+    }
+    if (this.#answered) {
+      if (!(answer.body instanceof Uint8Array)) void answer.body.cancel('The caller has gone away');
+      return;
+    }
+    this.#answered = true;
+    this.#status = answer.head.status;
+    this.#responseHeaders = answer.head.headers;
+    if (answer.head.status >= 500) this.#errorCode = 'execution_answered_error';
+    this.#resolve({ kind: 'response', status: answer.head.status, headers: answer.head.headers, body: answer.body });
+  }
+
+  onLog(line: LogLine): void {
+    // The worker has cut and counted already; it is not to be trusted with it.
+    this.#logBytes += line.text.length;
+    if (this.#logBytes > this.#options.limits.logBytes + this.#options.limits.logLineBytes) {
+      this.#logsDropped += line.text.length;
+      return;
+    }
+    this.#lines.push(line);
+    this.#options.onLine?.(this, line);
+  }
+
+  onLogDropped(bytes: number): void {
+    this.#logsDropped += bytes;
+  }
+
+  onEnd(usage: Usage | undefined): void {
+    this.#usage = usage;
+    this.#runMs = performance.now() - this.handedOverAt;
+    this.#responseBytes = this.exchange?.responseBytes ?? 0;
+    if (usage === undefined) this.#lose(this.worker?.endReason ?? 'crashed');
+    this.#end();
+  }
+
+  /** It failed; the first reason counts. The caller is answered unless a response has begun. */
+  fail(code: ErrorCode, message: string): void {
+    if (this.#errorCode === null || this.#errorCode === 'execution_answered_error') this.#errorCode = code;
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#status = errorSpecs[code].status;
+    this.#resolve({ kind: 'failed', code, message });
+  }
+
+  /** It ends without having reached a worker. */
+  endUnserved(code: ErrorCode, message: string): void {
+    this.fail(code, message);
+    this.#end();
+  }
+
+  /** A line of the platform's own in the log of the execution. */
+  note(level: LogLine['level'], text: string): void {
+    const line: LogLine = { time: Date.now(), level, stream: 'errors', text };
+    this.#lines.push(line);
+    this.#options.onLine?.(this, line);
+  }
+
+  lines(): readonly LogLine[] {
+    return this.#lines;
+  }
+
+  row(): ExecutionRow {
+    const { request, routed, now } = this.#options;
+    const { fn } = routed;
+    return {
+      id: this.id,
+      createdAt: now,
+      updatedAt: this.endedAt ?? now,
+      projectId: fn.projectId,
+      functionId: fn.id,
+      deploymentId: routed.deployment?.id ?? '',
+      trigger: request.trigger,
+      status: this.endedAt === null ? 'processing' : statusOfResponse(this.#status, this.#errorCode),
+      errorCode: this.#errorCode,
+      userId: request.principal.kind === 'user' ? request.principal.userId : null,
+      requestMethod: request.method,
+      requestPath: request.path,
+      requestHeaders: recordedRequestHeaders(request.headers),
+      requestBytes: request.body instanceof Uint8Array ? request.body.length : contentLength(request.headers),
+      responseStatus: this.#status,
+      responseHeaders: recordedResponseHeaders(this.#responseHeaders),
+      responseBytes: this.#responseBytes,
+      cold: this.cold,
+      queueMs: this.admittedAt === 0 ? 0 : this.admittedAt - this.beganAt,
+      coldMs: this.cold === true ? this.handedOverAt - this.admittedAt : 0,
+      runMs: this.endedAt === null && this.handedOverAt > 0 ? performance.now() - this.handedOverAt : this.#runMs,
+      memoryPeakBytes: (this.#usage?.memoryKb ?? 0) * 1024,
+      cpuMicros: this.#usage?.cpuMicros ?? 0,
+      logsDroppedBytes: this.#logsDropped,
+      endedAt: this.endedAt,
+    };
+  }
+
+  #end(): void {
+    if (this.endedAt !== null) return;
+    clearTimeout(this.timer);
+    this.endedAt = this.#options.now + (performance.now() - this.beganAt);
+    this.#options.onEnd(this);
+    if (this.recorded !== undefined) this.#onRecorded?.(this.recorded);
+  }
+
+  /** The worker is gone before the execution had finished. */
+  #lose(reason: EndReason): void {
+    const { code, message } = lossOf(reason, this.worker);
+    if (this.#errorCode === null) this.note('error', message);
+    this.fail(code, message);
+  }
+}
+
+const failureCodes = {
+  threw: 'execution_threw',
+  no_response: 'execution_no_response',
+  response_invalid: 'execution_response_invalid',
+  load_failed: 'execution_load_failed',
+  body_too_large: 'request_too_large',
+} as const satisfies Record<string, ErrorCode>;
+
+function lossOf(reason: EndReason, worker: Worker | undefined): { code: ErrorCode; message: string } {
+  switch (reason) {
+    case 'out_of_memory':
+      return { code: 'execution_out_of_memory', message: `The function used more than its ${Math.round((worker?.memoryLimitBytes ?? 0) / 1_048_576)} MB of memory and was stopped.` };
+    case 'timed_out':
+    case 'canceled':
+      return { code: 'execution_crashed', message: 'The process of the function was ended because of another execution in it, which did not stop.' };
+    case 'load_failed':
+      return { code: 'execution_load_failed', message: worker?.loadFailure?.message ?? errorSpecs.execution_load_failed.message };
+    case 'closed':
+    case 'idle':
+    case 'evicted':
+    case 'retired':
+      return { code: 'execution_interrupted', message: errorSpecs.execution_interrupted.message };
+    case 'broke_protocol':
+      return { code: 'execution_crashed', message: 'The process of the function wrote something to the platform that is not allowed, and was ended.' };
+    case 'crashed': {
+      const { exitCode, signal } = worker?.exit ?? { exitCode: null, signal: null };
+      return { code: 'execution_crashed', message: `The process of the function ended while it was executing (${signal === null ? `exit code ${exitCode ?? 'unknown'}` : `signal ${signal}`}).` };
+    }
+  }
+}
+
+function contentLength(headers: readonly string[]): number {
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at]?.length === 14 && headers[at]?.toLowerCase() === 'content-length') return Number(headers[at + 1]) || 0;
+  }
+  return 0;
+}

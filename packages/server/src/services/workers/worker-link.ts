@@ -1,0 +1,202 @@
+/**
+ * The server's end of the wall to one worker. Every byte that comes in is hostile: a frame that breaks the rules ends
+ * the link, and whoever owns it kills the worker.
+ */
+import type { Duplex } from 'node:stream';
+import {
+  CHUNK_BYTES, CODE_CACHE_BYTES_MAX, FrameError, FrameReader, FrameType, FrameWriter, layOutRequest, readByteCount, readFailure, readLoaded,
+  readLog, readResponse, readUsage, WORKER_FRAME_BYTES_MAX, writeByteCount, type FailureMessage, type LoadedMessage, type RequestHead,
+} from '@martlet/protocol/frames';
+import type { Body } from '../invoke/invocation.ts';
+import { Exchange, type ExchangeEvents, type ExchangeLink } from './exchange.ts';
+
+export interface LinkEvents {
+  onReady(): void;
+  onLoaded(message: LoadedMessage): void;
+  onLoadFailed(failure: FailureMessage): void;
+  onCodeCache(bytes: Buffer): void;
+  /** An exchange has ended; called after its own events. */
+  onExchangeEnd(): void;
+  /** The worker broke the rules of the wall. */
+  onBroken(error: Error): void;
+}
+
+export class WorkerLink implements ExchangeLink {
+  readonly #writer: FrameWriter;
+  readonly #events: LinkEvents;
+  readonly #exchanges = new Map<number, Exchange>();
+  #lastStream = 0;
+  #pong: (() => void) | undefined;
+  #codeCache: Buffer[] = [];
+  #codeCacheBytes = 0;
+
+  constructor(channel: Duplex, events: LinkEvents) {
+    this.#writer = new FrameWriter(channel);
+    this.#events = events;
+    const reader = new FrameReader(WORKER_FRAME_BYTES_MAX, (type, stream, payload) => this.#onFrame(type, stream, payload));
+    channel.on('data', (bytes: Buffer) => {
+      try {
+        reader.push(bytes);
+      } catch (error) {
+        channel.removeAllListeners('data');
+        this.#events.onBroken(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    // A broken pipe is the worker's end, which its owner learns from the sandbox.
+    channel.on('error', () => undefined);
+  }
+
+  get exchanges(): Iterable<Exchange> {
+    return this.#exchanges.values();
+  }
+
+  load(payload: Buffer): void {
+    this.#writer.send(FrameType.load, 0, payload);
+  }
+
+  /** Sends a request and hands its events on until it ends. */
+  request(head: RequestHead, body: Body, events: ExchangeEvents): Exchange {
+    this.#lastStream += 1;
+    const stream = this.#lastStream;
+    const exchange = new Exchange(stream, this, events);
+    this.#exchanges.set(stream, exchange);
+    if (body instanceof Uint8Array) {
+      this.#writer.sendLaidOut(FrameType.request, stream, layOutRequest(head, body));
+    } else {
+      this.#writer.sendLaidOut(FrameType.request, stream, layOutRequest(head, undefined));
+      void this.#pump(exchange, body);
+    }
+    return exchange;
+  }
+
+  cancel(stream: number, reason: string): void {
+    this.#writer.send(FrameType.cancel, stream, Buffer.from(reason));
+  }
+
+  grant(stream: number, bytes: number): void {
+    this.#writer.send(FrameType.credit, stream, writeByteCount(bytes));
+  }
+
+  makeCodeCache(): void {
+    this.#writer.send(FrameType.makeCodeCache, 0);
+  }
+
+  /** Resolves when the worker's event loop turns. */
+  ping(): Promise<void> {
+    this.#writer.send(FrameType.ping, 0);
+    return new Promise((resolve) => {
+      this.#pong = resolve;
+    });
+  }
+
+  /** The code cannot be loaded: everybody who waits for it is answered. */
+  failAll(failure: FailureMessage): void {
+    for (const exchange of this.#exchanges.values()) exchange.onFailed(failure);
+  }
+
+  /** The worker is gone. */
+  loseAll(): void {
+    for (const [stream, exchange] of this.#exchanges) {
+      this.#exchanges.delete(stream);
+      exchange.onLost();
+      this.#events.onExchangeEnd();
+    }
+  }
+
+  async #pump(exchange: Exchange, body: ReadableStream<Uint8Array>): Promise<void> {
+    const reader = body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done || exchange.ended) break;
+        await this.#sendChunks(exchange, value);
+      }
+      if (exchange.ended) await reader.cancel('The execution has ended');
+      else this.#writer.send(FrameType.requestEnd, exchange.stream);
+    } catch {
+      // The caller's body broke off, so its caller is gone.
+      exchange.cancel('The caller has gone away');
+    }
+  }
+
+  async #sendChunks(exchange: Exchange, bytes: Uint8Array): Promise<void> {
+    let at = 0;
+    while (at < bytes.length && !exchange.ended) {
+      if (exchange.sendCredit.left <= 0) await exchange.sendCredit.available();
+      const end = Math.min(bytes.length, at + Math.min(CHUNK_BYTES, exchange.sendCredit.left));
+      this.#writer.send(FrameType.requestChunk, exchange.stream, bytes.subarray(at, end));
+      exchange.sendCredit.take(end - at);
+      at = end;
+    }
+  }
+
+  #onFrame(type: number, stream: number, payload: Buffer): void {
+    if (stream === 0) this.#onWorkerFrame(type, payload);
+    else this.#onExchangeFrame(type, stream, payload);
+  }
+
+  #onWorkerFrame(type: number, payload: Buffer): void {
+    switch (type) {
+      case FrameType.ready:
+        return this.#events.onReady();
+      case FrameType.loaded:
+        return this.#events.onLoaded(readLoaded(payload));
+      case FrameType.loadFailed:
+        return this.#events.onLoadFailed(readFailure(payload));
+      case FrameType.pong:
+        return this.#pong?.();
+      case FrameType.codeCacheChunk:
+        this.#codeCacheBytes += payload.length;
+        if (this.#codeCacheBytes > CODE_CACHE_BYTES_MAX) throw new FrameError('Cannot take a code cache of this size');
+        this.#codeCache.push(Buffer.from(payload));
+        return undefined;
+      case FrameType.codeCacheEnd:
+        this.#events.onCodeCache(Buffer.concat(this.#codeCache));
+        this.#codeCache = [];
+        this.#codeCacheBytes = 0;
+        return undefined;
+      default:
+        throw new FrameError(`Cannot understand a frame of type ${type} about the worker`);
+    }
+  }
+
+  #onExchangeFrame(type: number, stream: number, payload: Buffer): void {
+    const exchange = this.#exchanges.get(stream);
+    if (exchange === undefined) {
+      // Credit may cross the end of its execution on the way.
+      if (type === FrameType.credit && stream <= this.#lastStream) return;
+      throw new FrameError(`Cannot take a frame of type ${type} about an execution that does not run`);
+    }
+    switch (type) {
+      case FrameType.response:
+        exchange.onResponse(readResponse(payload));
+        break;
+      case FrameType.responseChunk:
+        exchange.onChunk(payload);
+        break;
+      case FrameType.responseEnd:
+        exchange.onBodyEnd();
+        break;
+      case FrameType.failed:
+        exchange.onFailed(readFailure(payload));
+        break;
+      case FrameType.finished:
+        exchange.onFinished(readUsage(payload));
+        break;
+      case FrameType.log:
+        exchange.onLog(readLog(payload));
+        break;
+      case FrameType.logDropped:
+        exchange.onLogDropped(readByteCount(payload));
+        break;
+      case FrameType.credit:
+        exchange.sendCredit.grant(readByteCount(payload));
+        break;
+      default:
+        throw new FrameError(`Cannot understand a frame of type ${type} about an execution`);
+    }
+    if (!exchange.ended) return;
+    this.#exchanges.delete(stream);
+    this.#events.onExchangeEnd();
+  }
+}
