@@ -1,0 +1,181 @@
+/** Statements about executions and their log lines, but the write of a batch: each dialect has its own fastest way. */
+import { sql } from 'kysely';
+import type { ErrorCode, ExecutionStatus, LogLine, Trigger } from '@martlet/protocol';
+import type { executionAttributes } from '../../domain/list-attributes.ts';
+import type { ExecutionRow, ListQuery, Page } from '../../ports/store.ts';
+import { listPage, type AttributeColumns } from './list-page.ts';
+import type { Cell } from './row-codec.ts';
+import type { Database, ExecutionTable } from './schema.ts';
+
+/** The columns in the order in which `appendExecution` appends their cells. */
+export const executionColumns = [
+  'id',
+  'created_at',
+  'updated_at',
+  'project_id',
+  'function_id',
+  'deployment_id',
+  'trigger',
+  'status',
+  'error_code',
+  'user_id',
+  'request_method',
+  'request_path',
+  'response_status',
+  'run_ms',
+  'ended_at',
+  'facts',
+] as const satisfies readonly (keyof ExecutionTable)[];
+
+/** Columns that a later write of the same execution leaves as they are; so their indexes need no change. */
+const fixed: ReadonlySet<string> = new Set(['id', 'created_at', 'project_id', 'function_id']);
+export const changingExecutionColumns = executionColumns.filter((column) => !fixed.has(column));
+
+/** Appends the cells of a row: written out, since one call per field would cost more than the cells. */
+export function appendExecution(cells: Cell[], row: ExecutionRow): void {
+  cells.push(
+    row.id,
+    row.createdAt,
+    row.updatedAt,
+    row.projectId,
+    row.functionId,
+    row.deploymentId,
+    row.trigger,
+    row.status,
+    row.errorCode,
+    row.userId,
+    row.requestMethod,
+    row.requestPath,
+    row.responseStatus,
+    row.runMs,
+    row.endedAt,
+    JSON.stringify(toFacts(row)),
+  );
+}
+
+/** The order is that of every row on disk: append only. */
+function toFacts(row: ExecutionRow) {
+  return [
+    row.requestHeaders,
+    row.requestBytes,
+    row.responseHeaders,
+    row.responseBytes,
+    row.cold,
+    row.queueMs,
+    row.coldMs,
+    row.memoryPeakBytes,
+    row.cpuMicros,
+    row.logsDroppedBytes,
+  ] as const;
+}
+
+function decode(raw: object): ExecutionRow {
+  const cells = raw as ExecutionTable;
+  const facts = JSON.parse(cells.facts) as ReturnType<typeof toFacts>;
+  return {
+    id: cells.id,
+    createdAt: cells.created_at,
+    updatedAt: cells.updated_at,
+    projectId: cells.project_id,
+    functionId: cells.function_id,
+    deploymentId: cells.deployment_id,
+    trigger: cells.trigger as Trigger,
+    status: cells.status as ExecutionStatus,
+    errorCode: cells.error_code as ErrorCode | null,
+    userId: cells.user_id,
+    requestMethod: cells.request_method,
+    requestPath: cells.request_path,
+    requestHeaders: facts[0],
+    requestBytes: facts[1],
+    responseStatus: cells.response_status,
+    responseHeaders: facts[2],
+    responseBytes: facts[3],
+    cold: facts[4],
+    queueMs: facts[5],
+    coldMs: facts[6],
+    runMs: cells.run_ms,
+    memoryPeakBytes: facts[7],
+    cpuMicros: facts[8],
+    logsDroppedBytes: facts[9],
+    endedAt: cells.ended_at,
+  };
+}
+
+const attributes: AttributeColumns<typeof executionAttributes> = {
+  $id: { value: sql.ref('id') },
+  $createdAt: { value: sql.ref('created_at') },
+  $updatedAt: { value: sql.ref('updated_at') },
+  $sequence: { value: sql.ref('seq') },
+  functionId: { value: sql.ref('function_id') },
+  deploymentId: { value: sql.ref('deployment_id') },
+  trigger: { value: sql.ref('trigger') },
+  status: { value: sql.ref('status') },
+  errorCode: { value: sql.ref('error_code'), whenNull: '' },
+  requestMethod: { value: sql.ref('request_method') },
+  requestPath: { value: sql.ref('request_path') },
+  responseStatusCode: { value: sql.ref('response_status') },
+  duration: { value: sql.ref('run_ms'), perUnit: 1000 },
+};
+
+export async function getExecution(db: Database, at: { projectId: string; functionId: string; id: string }): Promise<ExecutionRow | null> {
+  const row = await findExecution(db, at);
+  return row?.functionId === at.functionId ? row : null;
+}
+
+export async function findExecution(db: Database, at: { projectId: string; id: string }): Promise<ExecutionRow | null> {
+  const raw = await db.selectFrom('executions').selectAll().where('id', '=', at.id).executeTakeFirst();
+  return raw?.project_id === at.projectId ? decode(raw) : null;
+}
+
+export function listExecutions(
+  db: Database,
+  at: { projectId: string; functionId: string | null; readerUserId: string | undefined; query: ListQuery },
+): Promise<Page<ExecutionRow>> {
+  const scope = [sql`project_id = ${at.projectId}`];
+  if (at.functionId !== null) scope.push(sql`function_id = ${at.functionId}`);
+  if (at.readerUserId !== undefined) scope.push(sql`user_id = ${at.readerUserId}`);
+  return listPage(db, { noun: 'Execution', table: 'executions', scope, attributes, insertion: ['created_at', 'seq'], decode }, at.query);
+}
+
+export async function executionLines(db: Database, id: string): Promise<readonly LogLine[]> {
+  const pieces = await db.selectFrom('execution_logs').select('lines').where('execution_id', '=', id).orderBy('seq').execute();
+  return pieces.flatMap((piece) => JSON.parse(piece.lines) as LogLine[]);
+}
+
+export async function deleteExecution(db: Database, at: { projectId: string; functionId: string; id: string }): Promise<boolean> {
+  const result = await db
+    .deleteFrom('executions')
+    .where('id', '=', at.id)
+    .where('project_id', '=', at.projectId)
+    .where('function_id', '=', at.functionId)
+    .executeTakeFirst();
+  if (result.numDeletedRows === 0n) return false;
+  await db.deleteFrom('execution_logs').where('execution_id', '=', at.id).execute();
+  return true;
+}
+
+export async function failInterrupted(db: Database, endedAt: number): Promise<number> {
+  const result = await db
+    .updateTable('executions')
+    .set({ status: 'failed', error_code: 'execution_interrupted', ended_at: endedAt, updated_at: endedAt })
+    // Written as in the partial index, which a bound value would not match.
+    .where(sql<boolean>`status in ('waiting', 'processing')`)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
+/** @returns how many were deleted; fewer than `limit` when none is left */
+export async function deleteExecutionsOf(db: Database, at: { projectId: string; id: string; limit: number }): Promise<number> {
+  return deleteThese(db, sql`project_id = ${at.projectId} and function_id = ${at.id} order by created_at, seq limit ${at.limit}`);
+}
+
+export async function deleteEndedBefore(db: Database, at: { time: number; limit: number }): Promise<number> {
+  return deleteThese(db, sql`ended_at < ${at.time} order by ended_at, seq limit ${at.limit}`);
+}
+
+/** Lines first: they find their executions by the same choice, which is stable within a transaction. */
+async function deleteThese(db: Database, choice: ReturnType<typeof sql>): Promise<number> {
+  await sql`delete from execution_logs where execution_id in (select id from executions where ${choice})`.execute(db);
+  const result = await sql`delete from executions where id in (select id from executions where ${choice})`.execute(db);
+  return Number(result.numAffectedRows ?? 0);
+}

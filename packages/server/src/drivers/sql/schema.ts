@@ -1,0 +1,128 @@
+/**
+ * The tables as both dialects have them. Flags are 0 or 1, lists and policies are JSON text, times are milliseconds,
+ * and `seq` counts up in the order of insertion.
+ */
+import type { Generated, Kysely } from 'kysely';
+
+export type Database = Kysely<Schema>;
+
+export interface Schema {
+  projects: ProjectTable;
+  api_keys: KeyTable;
+  functions: FunctionTable;
+  deployments: DeploymentTable;
+  deployment_logs: DeploymentLogTable;
+  variables: VariableTable;
+  executions: ExecutionTable;
+  execution_logs: ExecutionLogTable;
+}
+
+interface Table {
+  seq: Generated<number>;
+  id: string;
+  created_at: number;
+  updated_at: number;
+}
+
+type Flag = 0 | 1;
+type Json = string;
+
+export interface ProjectTable extends Table {
+  name: string;
+}
+
+export interface KeyTable extends Table {
+  project_id: string;
+  name: string;
+  hash: string;
+  prefix: string;
+  scopes: Json;
+  expires_at: number | null;
+  last_used_at: number | null;
+}
+
+export interface FunctionTable extends Table {
+  project_id: string;
+  name: string;
+  path: string;
+  runtime: string;
+  execute: Json;
+  enabled: Flag;
+  logging: Flag;
+  entrypoint: string;
+  commands: string;
+  scopes: Json;
+  events: Json;
+  schedule: string;
+  timezone: string;
+  timeout_seconds: number;
+  memory_mb: number;
+  concurrency: number;
+  retries: number;
+  egress: Json;
+  durability: string;
+  deployment_retention: number;
+  live: Flag;
+  active_deployment_id: string | null;
+  /** Id, name, path and runtime in lower case: databases disagree about the case of letters beyond ASCII. */
+  search_text: string;
+}
+
+export interface DeploymentTable extends Table {
+  project_id: string;
+  function_id: string;
+  type: string;
+  status: string;
+  entrypoint: string;
+  commands: string;
+  activate: Flag;
+  source_hash: string;
+  source_bytes: number;
+  artifact_hash: string | null;
+  artifact_format: string | null;
+  build_bytes: number;
+  build_started_at: number | null;
+  build_ms: number;
+  error: string | null;
+  error_message: string;
+}
+
+export interface DeploymentLogTable {
+  seq: Generated<number>;
+  deployment_id: string;
+  text: string;
+  /** Characters of the log up to the end of this piece. */
+  end_char: number;
+}
+
+export interface VariableTable extends Table {
+  project_id: string;
+  function_id: string | null;
+  key: string;
+  value: string;
+  secret: Flag;
+}
+
+export interface ExecutionTable extends Table {
+  project_id: string;
+  function_id: string;
+  deployment_id: string;
+  trigger: string;
+  status: string;
+  error_code: string | null;
+  user_id: string | null;
+  request_method: string;
+  request_path: string;
+  response_status: number;
+  run_ms: number;
+  ended_at: number | null;
+  /** What no list asks for, as a JSON array in the order of `executionFacts`. */
+  facts: Json;
+}
+
+export interface ExecutionLogTable {
+  seq: Generated<number>;
+  execution_id: string;
+  /** The lines of one write, as a JSON array. */
+  lines: Json;
+}

@@ -1,0 +1,73 @@
+/** The store's nouns over the named operations; a dialect says how an operation is run. */
+import type { ExecutionStore, Store } from '../../ports/store.ts';
+import type { RunOperation } from './operations.ts';
+
+/** Executions that one transaction deletes with their function: about 20 ms in which nothing else is written. */
+const DELETED_AT_ONCE = 500;
+
+export interface SqlDialect {
+  readonly run: RunOperation;
+  readonly writeExecutions: ExecutionStore['write'];
+}
+
+export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store, 'open' | 'close'> {
+  return {
+    projects: {
+      get: (id) => run('projects.get', id),
+      ensure: (row) => run('projects.ensure', row),
+    },
+    keys: {
+      insert: (row) => run('keys.insert', row),
+      getByHash: (hash) => run('keys.getByHash', hash),
+      get: (projectId, id) => run('keys.get', { projectId, id }),
+      list: (projectId, query) => run('keys.list', { projectId, query }),
+      count: () => run('keys.count', undefined),
+      touch: (id, usedAt) => run('keys.touch', { id, usedAt }),
+      delete: (projectId, id) => run('keys.delete', { projectId, id }),
+    },
+    functions: {
+      insert: (row) => run('functions.insert', row),
+      get: (projectId, id) => run('functions.get', { projectId, id }),
+      getByPath: (projectId, paths) => run('functions.getByPath', { projectId, paths }),
+      list: (projectId, query, search) => run('functions.list', { projectId, query, search }),
+      update: (projectId, id, change) => run('functions.update', { projectId, id, change }),
+      delete: (projectId, id) => deleteFunction(run, { projectId, id }),
+    },
+    deployments: {
+      insert: (row) => run('deployments.insert', row),
+      get: (projectId, functionId, id) => run('deployments.get', { projectId, functionId, id }),
+      latest: (projectId, functionId) => run('deployments.latest', { projectId, functionId }),
+      list: (projectId, functionId, query) => run('deployments.list', { projectId, functionId, query }),
+      update: (id, from, change) => run('deployments.update', { id, from, change }),
+      delete: (projectId, functionId, id) => run('deployments.delete', { projectId, functionId, id }),
+      listByStatus: (statuses) => run('deployments.listByStatus', statuses),
+      appendBuildLog: (id, text) => run('deployments.appendBuildLog', { id, text }),
+      buildLog: (id) => run('deployments.buildLog', id),
+    },
+    variables: {
+      insert: (row) => run('variables.insert', row),
+      get: (projectId, functionId, id) => run('variables.get', { projectId, functionId, id }),
+      list: (projectId, functionId, query) => run('variables.list', { projectId, functionId, query }),
+      listEffective: (projectId, functionId) => run('variables.listEffective', { projectId, functionId }),
+      update: (projectId, functionId, id, change) => run('variables.update', { projectId, functionId, id, change }),
+      delete: (projectId, functionId, id) => run('variables.delete', { projectId, functionId, id }),
+    },
+    executions: {
+      write: writeExecutions,
+      get: (projectId, functionId, id) => run('executions.get', { projectId, functionId, id }),
+      find: (projectId, id) => run('executions.find', { projectId, id }),
+      list: (projectId, functionId, query, readerUserId) => run('executions.list', { projectId, functionId, query, readerUserId }),
+      lines: (id) => run('executions.lines', id),
+      delete: (projectId, functionId, id) => run('executions.delete', { projectId, functionId, id }),
+      failInterrupted: (endedAt) => run('executions.failInterrupted', endedAt),
+      deleteEndedBefore: (time, limit) => run('executions.deleteEndedBefore', { time, limit }),
+    },
+  };
+}
+
+/** Its executions go first and in pieces, so that a crash in between leaves a function that can be deleted again. */
+async function deleteFunction(run: RunOperation, at: { projectId: string; id: string }): Promise<boolean> {
+  let deleted = DELETED_AT_ONCE;
+  while (deleted === DELETED_AT_ONCE) deleted = await run('functions.deleteExecutions', { ...at, limit: DELETED_AT_ONCE });
+  return run('functions.delete', at);
+}

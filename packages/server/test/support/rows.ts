@@ -1,0 +1,136 @@
+/** Rows with nothing special about them; a test names only what it is about. */
+import type { DeploymentRow, ExecutionRow, ExecutionWrite, FunctionRow, KeyRow, ListQuery, ProjectRow, VariableRow } from '../../src/ports/store.ts';
+
+const TIME = Date.UTC(2026, 0, 31);
+
+export function aProject(facts: Partial<ProjectRow> = {}): ProjectRow {
+  return { id: 'default', createdAt: TIME, updatedAt: TIME, name: 'Default', ...facts };
+}
+
+export function aKey(facts: Partial<KeyRow> = {}): KeyRow {
+  const id = facts.id ?? 'key-1';
+  return {
+    id,
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    name: `Key ${id}`,
+    hash: `hash of ${id}`,
+    prefix: 'standard_a1b2',
+    scopes: ['functions.read', 'executions.write'],
+    expiresAt: null,
+    lastUsedAt: null,
+    ...facts,
+  };
+}
+
+export function aFunction(facts: Partial<FunctionRow> = {}): FunctionRow {
+  const id = facts.id ?? 'hello';
+  return {
+    id,
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    name: `Function ${id}`,
+    path: id,
+    runtime: 'node-24',
+    execute: ['any'],
+    enabled: true,
+    logging: true,
+    entrypoint: 'index.ts',
+    commands: '',
+    scopes: [],
+    events: [],
+    schedule: '',
+    timezone: 'UTC',
+    timeoutSeconds: 15,
+    memoryMb: 256,
+    concurrency: 100,
+    retries: 0,
+    egress: 'public',
+    durability: 'relaxed',
+    deploymentRetention: 0,
+    live: false,
+    activeDeploymentId: null,
+    ...facts,
+  };
+}
+
+export function aDeployment(facts: Partial<DeploymentRow> = {}): DeploymentRow {
+  return {
+    id: 'deployment-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    functionId: 'hello',
+    type: 'manual',
+    status: 'waiting',
+    entrypoint: 'index.ts',
+    commands: '',
+    activate: true,
+    sourceHash: 'ab'.repeat(32),
+    sourceBytes: 1234,
+    artifactHash: null,
+    artifactFormat: null,
+    buildBytes: 0,
+    buildStartedAt: null,
+    buildMs: 0,
+    error: null,
+    errorMessage: '',
+    ...facts,
+  };
+}
+
+export function aVariable(facts: Partial<VariableRow> = {}): VariableRow {
+  const id = facts.id ?? 'variable-1';
+  return {
+    id,
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    functionId: null,
+    key: `KEY_${id}`,
+    value: 'value',
+    secret: false,
+    ...facts,
+  };
+}
+
+export function anExecution(facts: Partial<ExecutionRow> = {}): ExecutionRow {
+  return {
+    id: '6720aa00000000000001',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    functionId: 'hello',
+    deploymentId: 'deployment-1',
+    trigger: 'http',
+    status: 'completed',
+    errorCode: null,
+    userId: null,
+    requestMethod: 'POST',
+    requestPath: '/orders?id=1',
+    requestHeaders: ['content-type', 'application/json'],
+    requestBytes: 12,
+    responseStatus: 200,
+    responseHeaders: ['content-type', 'application/json', 'x-empty', ''],
+    responseBytes: 34,
+    cold: false,
+    queueMs: 0.125,
+    coldMs: 0,
+    runMs: 1.5,
+    memoryPeakBytes: 52_000_000,
+    cpuMicros: 833,
+    logsDroppedBytes: 0,
+    endedAt: TIME + 2,
+    ...facts,
+  };
+}
+
+export function aWrite(facts: Partial<ExecutionRow> = {}, ...texts: string[]): ExecutionWrite {
+  return { row: anExecution(facts), lines: texts.map((text) => ({ time: TIME + 0.5, level: 'info', stream: 'logs', text })) };
+}
+
+export function aQuery(facts: Partial<ListQuery> = {}): ListQuery {
+  return { filters: [], order: [], limit: 25, offset: 0, withTotal: true, ...facts };
+}
