@@ -28,12 +28,11 @@ export interface Finding {
 export type Rule = (files: readonly SourceFile[]) => Finding[];
 
 export function createSourceFile(path: string, text: string): SourceFile {
-  const withoutComments = blank(text, 'comments');
   return {
     path,
     text,
-    code: blank(text, 'comments and literals'),
-    imports: findImports(withoutComments),
+    code: blank(text, { keepStrings: false }),
+    imports: findImports(blank(text, { keepStrings: true })),
     isTest: /\.test\.ts$|\/test\/|^e2e\//.test(path),
   };
 }
@@ -42,7 +41,7 @@ export function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length;
 }
 
-/** Static `import`/`export … from`, then `import(…)` with a literal; the text has no comments. */
+/** Static `import`/`export … from`, then `import(…)` with a literal; the text has no comments and no templates. */
 function findImports(text: string): Import[] {
   const found: Import[] = [];
   for (const match of text.matchAll(/^[ \t]*(?:import|export)\s+(type\s+)?([^'"();=]*?from\s*)?['"]([^'"\n]+)['"]/gm)) {
@@ -68,7 +67,7 @@ function onlyTypeNames(clause: string): boolean {
  * Replaces with spaces what is no code. A slash begins a regular expression where a value cannot stand before it; that
  * is a guess from the last character or word, and good for code that a formatter has laid out.
  */
-function blank(text: string, what: 'comments' | 'comments and literals'): string {
+function blank(text: string, { keepStrings }: { keepStrings: boolean }): string {
   const out = text.split('');
   const templates: number[] = [];
   let depth = 0;
@@ -76,12 +75,9 @@ function blank(text: string, what: 'comments' | 'comments and literals'): string
   const wipe = (from: number, to: number) => {
     for (let index = from; index < to; index += 1) if (out[index] !== '\n') out[index] = ' ';
   };
-  const wipeLiteral = (from: number, to: number) => {
-    if (what === 'comments and literals') wipe(from, to);
-  };
   const template = (from: number) => {
     const end = endOfTemplatePart(text, from);
-    wipeLiteral(from, end.open ? end.at - 2 : end.at - 1);
+    wipe(from, end.open ? end.at - 2 : end.at - 1);
     if (end.open) templates.push(depth);
     return end.at;
   };
@@ -96,7 +92,7 @@ function blank(text: string, what: 'comments' | 'comments and literals'): string
       wipe(at, end);
     } else if (char === "'" || char === '"') {
       end = endOfLiteral(text, at, char);
-      wipeLiteral(at + 1, end - 1);
+      if (!keepStrings) wipe(at + 1, end - 1);
     } else if (char === '`') {
       end = template(at + 1);
     } else if (char === '}' && templates.at(-1) === depth) {
@@ -104,7 +100,7 @@ function blank(text: string, what: 'comments' | 'comments and literals'): string
       end = template(at + 1);
     } else if (char === '/' && beginsRegExp(text.slice(Math.max(0, at - 20), at))) {
       end = endOfLiteral(text, at, '/');
-      wipeLiteral(at + 1, end - 1);
+      wipe(at + 1, end - 1);
     } else if (char === '{') depth += 1;
     else if (char === '}') depth -= 1;
     at = end;
