@@ -1,0 +1,111 @@
+/**
+ * The bundles of the published package: Node refuses to strip types inside node_modules, so what is TypeScript here is
+ * JavaScript there. The packages of this workspace go into the bundles, everything from npm stays outside.
+ */
+import { cpSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const DIST = join(ROOT, 'packages/cli/dist');
+const SERVER = join(ROOT, 'packages/server/src');
+
+const CLI_TARGET = 'node20.19';
+const SERVER_TARGET = 'node24';
+
+const workspaceEntries = {
+  '@martlet/protocol': 'packages/protocol/src/index.ts',
+  '@martlet/protocol/frames': 'packages/protocol/src/frames/index.ts',
+};
+
+/** Writes everything anew. `files` is what was written, `packages` the npm packages that the bundles import. */
+export async function writeBundles() {
+  rmSync(DIST, { recursive: true, force: true });
+  mkdirSync(DIST, { recursive: true });
+  const threads = globSync('drivers/*/*-thread.ts', { cwd: SERVER });
+  const results = await Promise.all([
+    bundle({ entry: join(ROOT, 'packages/cli/src/main.ts'), outfile: 'cli.mjs', target: CLI_TARGET, plugins: [serverBesideCli] }),
+    bundle({ entry: join(SERVER, 'index.ts'), outfile: 'server.mjs', target: SERVER_TARGET, plugins: [bundledThreads, bundledWorker] }),
+    ...threads.map((thread) =>
+      bundle({ entry: join(SERVER, thread), outfile: `${basename(thread, '.ts')}.mjs`, target: SERVER_TARGET, plugins: [] }),
+    ),
+    writeWorker(),
+  ]);
+  // Scripts that run inside the sandbox before the worker: plain CommonJS, found beside the file that mounts them.
+  for (const file of globSync('drivers/*/inside/*.cjs', { cwd: SERVER })) cpSync(join(SERVER, file), join(DIST, 'inside', basename(file)));
+  const files = globSync('**/*.{mjs,cjs}', { cwd: DIST }).toSorted();
+  return {
+    files: files.map((name) => ({ name, bytes: statSync(join(DIST, name)).size })),
+    packages: importedPackages(results),
+  };
+}
+
+function bundle({ entry, outfile, target, plugins }) {
+  return build({
+    entryPoints: [entry],
+    outfile: join(DIST, outfile),
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target,
+    packages: 'external',
+    legalComments: 'none',
+    charset: 'utf8',
+    metafile: true,
+    logLevel: 'warning',
+    plugins: [workspacePackages, ...plugins],
+  });
+}
+
+async function writeWorker() {
+  const { bundleWorker } = await import('@martlet/worker');
+  await bundleWorker(join(DIST, 'worker.cjs'));
+}
+
+const workspacePackages = {
+  name: 'workspace-packages',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@martlet\/protocol/ }, ({ path }) => ({ path: join(ROOT, workspaceEntries[path]) }));
+  },
+};
+
+const serverBesideCli = {
+  name: 'server-beside-cli',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@martlet\/server$/ }, () => ({ path: './server.mjs', external: true }));
+  },
+};
+
+/** Without its sources the worker cannot be bundled at start: the bundle that was made here is copied instead. */
+const bundledWorker = {
+  name: 'bundled-worker',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@martlet\/worker$/ }, () => ({ path: 'worker', namespace: 'bundled-worker' }));
+    onLoad({ filter: /.*/, namespace: 'bundled-worker' }, () => ({
+      contents: `import { copyFile } from 'node:fs/promises';
+export const bundleWorker = (outfile) => copyFile(new URL('./worker.cjs', import.meta.url), outfile);`,
+      resolveDir: ROOT,
+    }));
+  },
+};
+
+/** Threads are started by the address of their file, which is another one in the package. */
+const bundledThreads = {
+  name: 'bundled-threads',
+  setup({ onLoad }) {
+    onLoad({ filter: /packages\/server\/src\/.*\.ts$/ }, async ({ path }) => {
+      const contents = await readFile(path, 'utf8');
+      return { contents: contents.replace(/(new URL\('\.\/[\w-]+-thread)\.ts(', import\.meta\.url\))/g, '$1.mjs$2'), loader: 'ts' };
+    });
+  },
+};
+
+function importedPackages(results) {
+  const imports = results.flatMap((result) => Object.values(result?.metafile.outputs ?? {}).flatMap((output) => output.imports));
+  const names = imports
+    .filter(({ external, path }) => external === true && !path.startsWith('node:') && !path.startsWith('.'))
+    .map(({ path }) => path.split('/', path.startsWith('@') ? 2 : 1).join('/'));
+  return [...new Set(names)].toSorted();
+}
