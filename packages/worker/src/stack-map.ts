@@ -1,0 +1,93 @@
+/**
+ * Makes stacks readable: positions in the bundled code become positions in the author's files, and frames of the worker
+ * itself go. The source map is parsed when the first stack is asked for, as most functions never throw.
+ */
+import { SourceMap } from 'node:module';
+import { readError } from './stack/read-error.ts';
+
+export interface StackMapper {
+  /** Rewrites the stack lines inside a text; a text without any is given back as it is. */
+  mapText(text: string): string;
+  /** What the record of a failed execution keeps. Never throws, and holds to the sizes of a failure message. */
+  describeError(error: unknown): { name: string; message: string; stack: string };
+}
+
+export interface StackMapperOptions {
+  /** The file name under which the code of the function was compiled. */
+  readonly file: string;
+  /** Source map of that file as JSON; empty when there is none. */
+  readonly sourceMap: Buffer;
+  /** File of the worker, whose frames are nobody's business. Default: the bundle inside a sandbox. */
+  readonly workerFile?: string;
+}
+
+/** Sizes of `FailureMessage`, which the server checks. */
+const NAME_MAX = 200;
+const MESSAGE_MAX = 10_000;
+const STACK_MAX = 100_000;
+
+const FRAME = /^\s+at /;
+const RUNTIME_FRAME = /^\s+at (?:async )?(?:.*\()?node:/;
+
+export function createStackMapper({ file, sourceMap, workerFile = '/rt/worker.cjs' }: StackMapperOptions): StackMapper {
+  const find = lazyOrigins(sourceMap);
+  const position = new RegExp(`(?:file://)?${file.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}:(\\d+):(\\d+)`, 'g');
+  const mapLine = (line: string): string =>
+    line.includes(file) ? line.replace(position, (whole, row: string, column: string) => find(Number(row), Number(column)) ?? whole) : line;
+
+  const mapText = (text: string): string => {
+    if (!text.includes('    at ')) return text;
+    const lines: string[] = [];
+    let afterWorker = false;
+    for (const line of text.split('\n')) {
+      const isFrame = FRAME.test(line);
+      if (isFrame && line.includes(workerFile)) {
+        afterWorker = true;
+        continue;
+      }
+      // Below the worker's own frames there is only the machinery that called the worker.
+      if (isFrame && afterWorker && RUNTIME_FRAME.test(line)) continue;
+      afterWorker = false;
+      lines.push(isFrame ? mapLine(line) : line);
+    }
+    return lines.join('\n');
+  };
+
+  return {
+    mapText,
+    describeError(error) {
+      const { name, message, stack } = readError(error, STACK_MAX);
+      return { name: name.slice(0, NAME_MAX), message: message.slice(0, MESSAGE_MAX), stack: mapText(stack).slice(0, STACK_MAX) };
+    },
+  };
+}
+
+type FindOrigin = (row: number, column: number) => string | undefined;
+
+function lazyOrigins(json: Buffer): FindOrigin {
+  let map: SourceMap | undefined;
+  let tried = json.length === 0;
+  return (row, column) => {
+    if (!tried) {
+      tried = true;
+      map = parse(json);
+    }
+    const entry = map?.findEntry(row - 1, column - 1);
+    if (entry === undefined || !('originalSource' in entry) || typeof entry.originalSource !== 'string') return undefined;
+    return `${withoutClimb(entry.originalSource)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+  };
+}
+
+/** A map that cannot be read costs the author the positions, and must not cost the error itself. */
+function parse(json: Buffer): SourceMap | undefined {
+  try {
+    return new SourceMap(JSON.parse(json.toString()));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sources stand relative to where the bundle was written; what the author knows is the path in the project. */
+function withoutClimb(source: string): string {
+  return source.replace(/^(?:\.{1,2}\/)+/, '');
+}
