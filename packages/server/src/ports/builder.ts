@@ -16,6 +16,9 @@ export interface BuildInput {
   readonly commands: string;
 }
 
+/** For the format `tree`: the file to import, relative to the root of the tree, whatever the entrypoint of the source is. */
+export const TREE_ENTRYPOINT = 'index.mjs';
+
 export interface BuildOutput {
   /** See `LoadMessage.format`. */
   readonly format: 'bundle' | 'module' | 'tree';
@@ -24,7 +27,7 @@ export interface BuildOutput {
   readonly sourceMap: Buffer;
   /** For `tree`: the tar of the files to mount at `/function`; else empty. */
   readonly tree: Buffer;
-  /** For `tree`: the file to import, relative to its root. */
+  /** For `tree`: `TREE_ENTRYPOINT`; else empty. */
   readonly entrypoint: string;
   /** Whether `code` holds only Latin-1 characters. */
   readonly latin1: boolean;
