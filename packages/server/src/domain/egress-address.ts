@@ -41,7 +41,7 @@ const ISATAP = 0x5efe;
  */
 export function addressDenial(address: string, denied: readonly AddressRange[] = []): string | undefined {
   // ipaddr.js reads octal and short forms too, in its own way: what was not normalised before is not believed.
-  if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isIPv6(address)) return 'not an address';
+  if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address)) return 'not an address';
   if (address.includes('%')) return 'an address with a zone';
   const parsed = ipaddr.parse(address);
   const range = parsed.range();
@@ -67,7 +67,10 @@ export function parseAddressRanges(texts: readonly string[]): AddressRange[] {
       const address = ipaddr.parse(plain);
       return [address, address.kind() === 'ipv4' ? 32 : 128];
     } catch (cause) {
-      throw new PlatformError('config_invalid', { message: `Cannot close the address range ${JSON.stringify(text)}: it is neither an address nor a range such as 203.0.113.0/24.`, cause });
+      throw new PlatformError('config_invalid', {
+        message: `Cannot close the address range ${JSON.stringify(text)}: it is neither an address nor a range such as 203.0.113.0/24.`,
+        cause,
+      });
     }
   });
 }

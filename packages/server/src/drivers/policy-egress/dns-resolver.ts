@@ -29,5 +29,7 @@ function found(result: PromiseSettledResult<string[]>, family: number): { addres
 /** Programs know the codes of getaddrinfo: a name that does not exist, or a server that does not answer. */
 function asLookupError(reason: unknown): Error {
   const code = reason instanceof Error && 'code' in reason ? String(reason.code) : '';
-  return Object.assign(new Error(`the name servers answered ${code || 'with an error'}`, { cause: reason }), { code: SYSTEM_CODES[code] ?? 'EAI_AGAIN' });
+  return Object.assign(new Error(`the name servers answered ${code || 'with an error'}`, { cause: reason }), {
+    code: SYSTEM_CODES[code] ?? 'EAI_AGAIN',
+  });
 }

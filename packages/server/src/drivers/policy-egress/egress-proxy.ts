@@ -45,11 +45,13 @@ export function createEgressProxy(options: EgressProxyOptions): Server {
     connectionsCheckingInterval: Math.min(1000, headTimeoutMs),
   });
   boundWaiting(server);
-  server.on('clientError', (error, client) => refuse(options, client, { refusal: { status: 400, reason: `Cannot read the request: ${error.message}` } }));
+  server.on('clientError', (error, client) =>
+    refuse(options, client, { refusal: { status: 400, reason: `Cannot read the request: ${error.message}` } }),
+  );
   server.on('request', (_request, response) => {
     const refusal: Refusal = { status: 400, reason: 'Cannot read the request: this proxy knows CONNECT only' };
-    response.writeHead(refusal.status, { 'x-martlet-reason': asHeaderValue(refusal.reason), connection: 'close' }).end();
     note(options, { refusal });
+    response.writeHead(refusal.status, { 'x-martlet-reason': asHeaderValue(refusal.reason), connection: 'close' }).end();
   });
   let connections = 0;
   server.on('connect', (request: IncomingMessage, client, head: Buffer) => {
@@ -84,10 +86,22 @@ function admit({ grants, limits, catchUp }: EgressProxyOptions, request: Incomin
   const grant = grants.find(bearerOf(request) ?? '');
   if (grant === undefined) return { refusal: { status: 407, reason: `Cannot reach ${where}: the token is not known, or no longer` } };
   if (grant.connections.size >= limits.maxConnectionsPerGrant) {
-    return { grant, refusal: { status: 429, reason: `Cannot reach ${where}: the function has ${limits.maxConnectionsPerGrant} connections open, which is the limit` } };
+    return {
+      grant,
+      refusal: {
+        status: 429,
+        reason: `Cannot reach ${where}: the function has ${limits.maxConnectionsPerGrant} connections open, which is the limit`,
+      },
+    };
   }
   if (connections >= limits.maxConnections) {
-    return { grant, refusal: { status: 429, reason: `Cannot reach ${where}: all functions together have ${limits.maxConnections} connections open, which is the limit` } };
+    return {
+      grant,
+      refusal: {
+        status: 429,
+        reason: `Cannot reach ${where}: all functions together have ${limits.maxConnections} connections open, which is the limit`,
+      },
+    };
   }
   if (grants.isPlatformHost(target.host) && grants.platformAddress(target) === undefined) {
     return { grant, refusal: { status: 403, reason: `Cannot reach ${where}: only the platform's own port is open on this host` } };
@@ -130,8 +144,8 @@ async function connect(options: EgressProxyOptions, client: Socket, { target, gr
 function refuse(options: EgressProxyOptions, client: Parameters<typeof writeRefusal>[0], { refusal, grant }: NotAdmitted): void {
   // After a reset nobody reads an answer, and it was no refusal.
   if (!client.writable) return void client.destroy();
-  writeRefusal(client, refusal);
   note(options, grant === undefined ? { refusal } : { refusal, grant });
+  writeRefusal(client, refusal);
 }
 
 function note({ count, refused }: EgressProxyOptions, { refusal, grant }: NotAdmitted): void {

@@ -40,7 +40,8 @@ export async function openWay(options: WayOptions, request: WayRequest): Promise
   } catch (error) {
     if (request.signal.aborted) throw error;
     const where = formatTarget(request.target);
-    if (timeout.aborted) return { status: 504, code: 'ETIMEDOUT', reason: `Cannot reach ${where}: no connection within ${options.connectTimeoutMs} ms` };
+    if (timeout.aborted)
+      return { status: 504, code: 'ETIMEDOUT', reason: `Cannot reach ${where}: no connection within ${options.connectTimeoutMs} ms` };
     return { status: 502, code: codeOf(error), reason: `Cannot reach ${where}: ${error instanceof Error ? error.message : String(error)}` };
   }
 }
@@ -49,7 +50,11 @@ export async function openWay(options: WayOptions, request: WayRequest): Promise
  * A name with public and private addresses is reached at the public ones. To refuse it as a whole would close nothing
  * more, since a private address is never dialled, and would break names with split views.
  */
-async function permittedEndpoints(options: WayOptions, { target, rule }: WayRequest, signal: AbortSignal): Promise<readonly Endpoint[] | Refusal> {
+async function permittedEndpoints(
+  options: WayOptions,
+  { target, rule }: WayRequest,
+  signal: AbortSignal,
+): Promise<readonly Endpoint[] | Refusal> {
   const cannot = `Cannot reach ${formatTarget(target)}`;
   const denial = rule(target);
   if (denial !== undefined) return { status: 403, reason: `${cannot}: ${denial}` };

@@ -11,7 +11,15 @@ import type { Log } from '../../ports/log.ts';
 import type { Dial } from './dial-first.ts';
 import type { Resolve } from './dns-resolver.ts';
 import { serveEgress } from './serve-egress.ts';
-import { createCounters, type EgressLimits, type EgressStats, readCounters, type ThreadData, type ThreadNotice, type ThreadOrder } from './thread-messages.ts';
+import {
+  createCounters,
+  type EgressLimits,
+  type EgressStats,
+  readCounters,
+  type ThreadData,
+  type ThreadNotice,
+  type ThreadOrder,
+} from './thread-messages.ts';
 
 export interface PolicyEgressOptions extends Partial<EgressLimits> {
   /** Where to listen; a socket that a killed server left there is replaced. At most 103 bytes. */
@@ -115,11 +123,16 @@ function startThread(options: PolicyEgressOptions, counters: SharedArrayBuffer, 
     if (notice.kind === 'listening') {
       up = true;
       listening.resolve({ port, closed: closed.promise });
-    } else if (notice.kind === 'failed' && up) options.log.error({ reason: notice.reason }, 'The egress proxy could not accept a connection.');
-    else if (notice.kind === 'failed') listening.reject(new PlatformError('config_invalid', `Cannot listen on ${options.socketPath}: ${notice.reason}.`));
+    } else if (notice.kind === 'failed' && up)
+      options.log.error({ reason: notice.reason }, 'The egress proxy could not accept a connection.');
+    else if (notice.kind === 'failed')
+      listening.reject(new PlatformError('config_invalid', `Cannot listen on ${options.socketPath}: ${notice.reason}.`));
     else options.log.warn(notice, 'Refused a function the way out.');
   });
-  const stop = runThread({ port: port2, socketPath: options.socketPath, limits: limitsOf(options), extraDenied: options.extraDenied ?? [], counters }, options);
+  const stop = runThread(
+    { port: port2, socketPath: options.socketPath, limits: limitsOf(options), extraDenied: options.extraDenied ?? [], counters },
+    options,
+  );
   // The port closes with the thread, however that ends.
   port.once('close', () => {
     listening.reject(new PlatformError('config_invalid', `Cannot listen on ${options.socketPath}: the egress thread ended.`));
@@ -155,7 +168,10 @@ function runThread(data: ThreadData, options: PolicyEgressOptions): () => Promis
 function checkOptions({ socketPath, extraDenied = [] }: PolicyEgressOptions): void {
   parseAddressRanges(extraDenied);
   if (Buffer.byteLength(socketPath) <= SOCKET_PATH_BYTES_MAX) return;
-  throw new PlatformError('config_invalid', `Cannot listen on ${socketPath}: the path of a socket may have ${SOCKET_PATH_BYTES_MAX} bytes; choose a shorter data folder.`);
+  throw new PlatformError(
+    'config_invalid',
+    `Cannot listen on ${socketPath}: the path of a socket may have ${SOCKET_PATH_BYTES_MAX} bytes; choose a shorter data folder.`,
+  );
 }
 
 function limitsOf(options: PolicyEgressOptions): EgressLimits {
