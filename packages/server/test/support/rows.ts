@@ -1,5 +1,14 @@
 /** Rows with nothing special about them; a test names only what it is about. */
-import type { DeploymentRow, ExecutionRow, ExecutionWrite, FunctionRow, KeyRow, ListQuery, ProjectRow, VariableRow } from '../../src/ports/store.ts';
+import type {
+  DeploymentRow,
+  ExecutionRow,
+  ExecutionWrite,
+  FunctionRow,
+  KeyRow,
+  ListQuery,
+  ProjectRow,
+  VariableRow,
+} from '../../src/ports/store.ts';
 
 const TIME = Date.UTC(2026, 0, 31);
 

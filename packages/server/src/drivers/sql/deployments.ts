@@ -53,7 +53,11 @@ export interface FunctionOf {
 
 export async function insertDeployment(db: Database, row: DeploymentRow): Promise<void> {
   const gone = new StoreFault('function_not_found', `Cannot add a deployment: the function "${row.functionId}" does not exist.`);
-  await db.insertInto('deployments').values(codec.encode(row)).execute().catch(violationMeans({ foreign: gone }));
+  await db
+    .insertInto('deployments')
+    .values(codec.encode(row))
+    .execute()
+    .catch(violationMeans({ foreign: gone }));
 }
 
 export async function getDeployment(db: Database, at: FunctionOf & { id: string }): Promise<DeploymentRow | null> {
@@ -106,7 +110,13 @@ export async function listDeploymentsByStatus(db: Database, statuses: readonly D
 
 /** Appends a piece, and drops the pieces that no reader can see any more, so that a build cannot fill the disk. */
 export async function appendBuildLog(db: Database, piece: { id: string; text: string }): Promise<void> {
-  const last = await db.selectFrom('deployment_logs').select('end_char').where('deployment_id', '=', piece.id).orderBy('seq', 'desc').limit(1).executeTakeFirst();
+  const last = await db
+    .selectFrom('deployment_logs')
+    .select('end_char')
+    .where('deployment_id', '=', piece.id)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
   const end = (last?.end_char ?? 0) + piece.text.length;
   const gone = new StoreFault('deployment_not_found', `Cannot append to the build log: the deployment "${piece.id}" does not exist.`);
   await db
@@ -114,7 +124,11 @@ export async function appendBuildLog(db: Database, piece: { id: string; text: st
     .values({ deployment_id: piece.id, text: buildLogTail(piece.text), end_char: end })
     .execute()
     .catch(violationMeans({ foreign: gone }));
-  await db.deleteFrom('deployment_logs').where('deployment_id', '=', piece.id).where('end_char', '<=', end - BUILD_LOG_MAX).execute();
+  await db
+    .deleteFrom('deployment_logs')
+    .where('deployment_id', '=', piece.id)
+    .where('end_char', '<=', end - BUILD_LOG_MAX)
+    .execute();
 }
 
 export async function getBuildLog(db: Database, id: string): Promise<string> {

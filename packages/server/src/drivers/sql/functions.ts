@@ -68,7 +68,12 @@ export async function insertFunction(db: Database, row: FunctionRow): Promise<vo
 }
 
 export async function getFunction(db: Database, at: FunctionAt): Promise<FunctionRow | null> {
-  const raw = await db.selectFrom('functions').selectAll().where('project_id', '=', at.projectId).where('id', '=', at.id).executeTakeFirst();
+  const raw = await db
+    .selectFrom('functions')
+    .selectAll()
+    .where('project_id', '=', at.projectId)
+    .where('id', '=', at.id)
+    .executeTakeFirst();
   return raw === undefined ? null : codec.decode(raw);
 }
 
@@ -80,8 +85,14 @@ export async function getFunctionByPath(db: Database, at: { projectId: string; p
   return first === undefined ? null : codec.decode(first);
 }
 
-export function listFunctions(db: Database, at: { projectId: string; query: ListQuery; search: string | undefined }): Promise<Page<FunctionRow>> {
-  const words = (at.search ?? '').toLowerCase().split(/\s+/).filter((word) => word !== '');
+export function listFunctions(
+  db: Database,
+  at: { projectId: string; query: ListQuery; search: string | undefined },
+): Promise<Page<FunctionRow>> {
+  const words = (at.search ?? '')
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
   const scope = [sql`project_id = ${at.projectId}`, ...words.map((word) => contains(sql.ref('search_text'), word))];
   return listPage(db, { noun: 'Function', table: 'functions', scope, attributes, insertion: ['seq'], decode: codec.decode }, at.query);
 }
@@ -99,7 +110,12 @@ export async function updateFunction(db: Database, at: FunctionAt & { change: Fu
     .catch(violationMeans({ unique: alreadyExists(`A function with the name "${at.change.path ?? ''}" exists already.`) }));
   if (raw === undefined) return null;
   const row = codec.decode(raw);
-  if (raw.search_text !== searchText(row)) await db.updateTable('functions').set({ search_text: searchText(row) }).where('seq', '=', raw.seq).execute();
+  if (raw.search_text !== searchText(row))
+    await db
+      .updateTable('functions')
+      .set({ search_text: searchText(row) })
+      .where('seq', '=', raw.seq)
+      .execute();
   return row;
 }
 

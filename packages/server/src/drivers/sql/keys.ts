@@ -43,11 +43,18 @@ export async function getKey(db: Database, at: { projectId: string; id: string }
 }
 
 export function listKeys(db: Database, at: { projectId: string; query: ListQuery }): Promise<Page<KeyRow>> {
-  return listPage(db, { noun: 'Key', table: 'api_keys', scope: [sql`project_id = ${at.projectId}`], attributes, insertion: ['seq'], decode: codec.decode }, at.query);
+  return listPage(
+    db,
+    { noun: 'Key', table: 'api_keys', scope: [sql`project_id = ${at.projectId}`], attributes, insertion: ['seq'], decode: codec.decode },
+    at.query,
+  );
 }
 
 export async function countKeys(db: Database): Promise<number> {
-  const counted = await db.selectFrom('api_keys').select((select) => select.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
+  const counted = await db
+    .selectFrom('api_keys')
+    .select((select) => select.fn.countAll<number>().as('total'))
+    .executeTakeFirstOrThrow();
   return Number(counted.total);
 }
 

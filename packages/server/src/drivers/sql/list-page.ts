@@ -40,7 +40,8 @@ interface Term {
 const VALUES_MAX = 10_000;
 
 export async function listPage<Row>(db: Database, source: ListSource<Row>, query: ListQuery): Promise<Page<Row>> {
-  if (countValues(query.filters) > VALUES_MAX) throw new StoreFault('general_query_invalid', `Cannot list: the queries have more than ${VALUES_MAX} values.`);
+  if (countValues(query.filters) > VALUES_MAX)
+    throw new StoreFault('general_query_invalid', `Cannot list: the queries have more than ${VALUES_MAX} values.`);
   const filtered = [...source.scope, ...query.filters.map((filter) => condition(source, filter))];
   const rows = await selectRows(db, source, { query, filtered });
   const total = query.withTotal ? await countRows(db, source, filtered) : 0;
@@ -55,15 +56,23 @@ async function selectRows<Row>(
   // The page before a cursor is the page after it in the opposite order, turned round.
   const backwards = query.cursor?.side === 'before';
   const terms = orderTerms(source, query).map((term) => (backwards ? { ...term, direction: opposite(term.direction) } : term));
-  const page = query.cursor === undefined ? filtered : [...filtered, afterRow(terms, await cursorValues(db, source, { terms, id: query.cursor.id }))];
+  const page =
+    query.cursor === undefined ? filtered : [...filtered, afterRow(terms, await cursorValues(db, source, { terms, id: query.cursor.id }))];
   const order = sql.join(terms.map((term) => sql`${term.value} ${sql.raw(term.direction)}`));
-  const { rows } = await sql<object>`select * from ${sql.table(source.table)} where ${all(page)} order by ${order} limit ${query.limit} offset ${query.offset}`.execute(db);
+  const { rows } =
+    await sql<object>`select * from ${sql.table(source.table)} where ${all(page)} order by ${order} limit ${query.limit} offset ${query.offset}`.execute(
+      db,
+    );
   return backwards ? rows.toReversed() : rows;
 }
 
 /** Stops at `TOTAL_MAX`, so that a count costs the same at a million rows. */
 async function countRows<Row>(db: Database, source: ListSource<Row>, filtered: readonly RawBuilder<unknown>[]): Promise<number> {
-  const { rows } = await sql<{ total: number }>`select count(*) as total from (select 1 from ${sql.table(source.table)} where ${all(filtered)} limit ${TOTAL_MAX}) as counted`.execute(db);
+  const { rows } = await sql<{
+    total: number;
+  }>`select count(*) as total from (select 1 from ${sql.table(source.table)} where ${all(filtered)} limit ${TOTAL_MAX}) as counted`.execute(
+    db,
+  );
   return Number(rows[0]?.total ?? 0);
 }
 
@@ -92,9 +101,15 @@ function nameOf(attribute: string): string {
   return attribute === '$createdAt' ? 'created_at' : attribute;
 }
 
-async function cursorValues<Row>(db: Database, source: ListSource<Row>, { terms, id }: { terms: readonly Term[]; id: string }): Promise<Value[]> {
+async function cursorValues<Row>(
+  db: Database,
+  source: ListSource<Row>,
+  { terms, id }: { terms: readonly Term[]; id: string },
+): Promise<Value[]> {
   const columns = sql.join(terms.map((term, index) => sql`${term.value} as ${sql.ref(`term${index}`)}`));
-  const { rows } = await sql<Record<string, Value>>`select ${columns} from ${sql.table(source.table)} where ${all([...source.scope, sql`id = ${id}`])}`.execute(db);
+  const { rows } = await sql<
+    Record<string, Value>
+  >`select ${columns} from ${sql.table(source.table)} where ${all([...source.scope, sql`id = ${id}`])}`.execute(db);
   const row = rows[0];
   if (row === undefined) throw new StoreFault('general_cursor_not_found', `${source.noun} '${id}' for the 'cursor' value not found.`);
   return terms.map((_, index) => row[`term${index}`] ?? '');
@@ -168,7 +183,8 @@ function escapeLike(text: string): string {
 
 function columnOf<Row>(source: ListSource<Row>, attribute: string): ListColumn {
   const column = Object.hasOwn(source.attributes, attribute) ? source.attributes[attribute] : undefined;
-  if (column === undefined) throw new StoreFault('general_query_invalid', `Cannot list: "${attribute}" is no attribute of ${source.table}.`);
+  if (column === undefined)
+    throw new StoreFault('general_query_invalid', `Cannot list: "${attribute}" is no attribute of ${source.table}.`);
   return column;
 }
 
@@ -195,5 +211,8 @@ const beyond = (direction: Direction) => sql.raw(direction === 'asc' ? '>' : '<'
 
 function joined(conditions: readonly RawBuilder<unknown>[], word: ' and ' | ' or ', none: RawBuilder<unknown>): RawBuilder<unknown> {
   if (conditions.length === 0) return none;
-  return sql`(${sql.join(conditions.map((each) => sql`(${each})`), sql.raw(word))})`;
+  return sql`(${sql.join(
+    conditions.map((each) => sql`(${each})`),
+    sql.raw(word),
+  )})`;
 }

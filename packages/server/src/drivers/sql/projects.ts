@@ -17,6 +17,10 @@ export async function getProject(db: Database, id: string): Promise<ProjectRow |
 }
 
 export async function ensureProject(db: Database, row: ProjectRow): Promise<ProjectRow> {
-  await db.insertInto('projects').values(codec.encode(row)).onConflict((conflict) => conflict.column('id').doNothing()).execute();
+  await db
+    .insertInto('projects')
+    .values(codec.encode(row))
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
   return (await getProject(db, row.id)) ?? row;
 }

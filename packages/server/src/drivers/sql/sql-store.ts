@@ -49,6 +49,7 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
       get: (projectId, functionId, id) => run('variables.get', { projectId, functionId, id }),
       list: (projectId, functionId, query) => run('variables.list', { projectId, functionId, query }),
       listEffective: (projectId, functionId) => run('variables.listEffective', { projectId, functionId }),
+      // oxlint-disable-next-line max-params -- the port's signature
       update: (projectId, functionId, id, change) => run('variables.update', { projectId, functionId, id, change }),
       delete: (projectId, functionId, id) => run('variables.delete', { projectId, functionId, id }),
     },
@@ -56,6 +57,7 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
       write: writeExecutions,
       get: (projectId, functionId, id) => run('executions.get', { projectId, functionId, id }),
       find: (projectId, id) => run('executions.find', { projectId, id }),
+      // oxlint-disable-next-line max-params -- the port's signature
       list: (projectId, functionId, query, readerUserId) => run('executions.list', { projectId, functionId, query, readerUserId }),
       lines: (id) => run('executions.lines', id),
       delete: (projectId, functionId, id) => run('executions.delete', { projectId, functionId, id }),

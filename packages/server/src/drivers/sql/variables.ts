@@ -37,7 +37,11 @@ export interface Owner {
 
 export async function insertVariable(db: Database, row: VariableRow): Promise<void> {
   const foreign = new StoreFault('function_not_found', `Cannot add a variable: the function "${row.functionId ?? ''}" does not exist.`);
-  await db.insertInto('variables').values(codec.encode(row)).execute().catch(violationMeans({ unique: taken(row.key), foreign }));
+  await db
+    .insertInto('variables')
+    .values(codec.encode(row))
+    .execute()
+    .catch(violationMeans({ unique: taken(row.key), foreign }));
 }
 
 export async function getVariable(db: Database, at: Owner & { id: string }): Promise<VariableRow | null> {
@@ -46,7 +50,11 @@ export async function getVariable(db: Database, at: Owner & { id: string }): Pro
 }
 
 export function listVariables(db: Database, at: Owner & { query: ListQuery }): Promise<Page<VariableRow>> {
-  return listPage(db, { noun: 'Variable', table: 'variables', scope: [ownedBy(at)], attributes, insertion: ['seq'], decode: codec.decode }, at.query);
+  return listPage(
+    db,
+    { noun: 'Variable', table: 'variables', scope: [ownedBy(at)], attributes, insertion: ['seq'], decode: codec.decode },
+    at.query,
+  );
 }
 
 export async function listEffectiveVariables(db: Database, at: { projectId: string; functionId: string }): Promise<readonly VariableRow[]> {

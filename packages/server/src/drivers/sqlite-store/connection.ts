@@ -63,7 +63,12 @@ function createFile(path: string): void {
 
 function openFile(path: string, readOnly: boolean): DatabaseSync {
   if (statSync(path).size === 0) throw damaged(path, 'the file is empty');
-  const raw = new DatabaseSync(path, { readOnly, enableForeignKeyConstraints: true, enableDoubleQuotedStringLiterals: false, timeout: 5000 });
+  const raw = new DatabaseSync(path, {
+    readOnly,
+    enableForeignKeyConstraints: true,
+    enableDoubleQuotedStringLiterals: false,
+    timeout: 5000,
+  });
   try {
     if (pragma(raw, 'application_id') !== APPLICATION_ID) throw damaged(path, 'the file is not of Martlet');
     if (pragma(raw, 'journal_mode') !== 'wal') raw.exec('pragma journal_mode = wal');
@@ -126,7 +131,9 @@ export function toFault(error: unknown): unknown {
   if (code === undefined || !(error instanceof Error)) return error;
   if (code === CONSTRAINT_UNIQUE || code === CONSTRAINT_PRIMARY_KEY) return new ConstraintViolation('unique', error);
   if (code === CONSTRAINT_FOREIGN_KEY) return new ConstraintViolation('foreign', error);
-  return STORAGE.has(code & 0xff) ? new StoreFault('store_unavailable', `The store cannot be read or written: ${error.message}.`, error) : error;
+  return STORAGE.has(code & 0xff)
+    ? new StoreFault('store_unavailable', `The store cannot be read or written: ${error.message}.`, error)
+    : error;
 }
 
 /**
@@ -149,7 +156,10 @@ function sqliteCode(error: unknown): number | undefined {
 }
 
 function damaged(path: string, reason: string): StoreFault {
-  return new StoreFault('store_unavailable', `Cannot open the store ${path}: ${reason}. Restore it from a backup, or move it away to start with an empty one.`);
+  return new StoreFault(
+    'store_unavailable',
+    `Cannot open the store ${path}: ${reason}. Restore it from a backup, or move it away to start with an empty one.`,
+  );
 }
 
 function refuseOldSqlite(): void {
@@ -157,14 +167,18 @@ function refuseOldSqlite(): void {
   const parts = version.split('.').map(Number);
   const differing = SQLITE_MIN.findIndex((part, index) => parts[index] !== part);
   if (differing !== -1 && (parts[differing] ?? 0) < (SQLITE_MIN[differing] ?? 0)) {
-    throw new StoreFault('store_unavailable', `Cannot open the store: this Node has SQLite ${version}, and ${SQLITE_MIN.join('.')} is needed. Use a newer Node 24.`);
+    throw new StoreFault(
+      'store_unavailable',
+      `Cannot open the store: this Node has SQLite ${version}, and ${SQLITE_MIN.join('.')} is needed. Use a newer Node 24.`,
+    );
   }
 }
 
 /** SQLite's shared memory and locks do not hold there, and the file would be destroyed. */
 function refuseNetwork(folder: string): void {
   const name = NETWORK_FILE_SYSTEMS.get(statfsSync(folder).type);
-  if (name !== undefined) throw new StoreFault('store_unavailable', `Cannot open the store: ${folder} is on a network file system (${name}). Use a local disk.`);
+  if (name !== undefined)
+    throw new StoreFault('store_unavailable', `Cannot open the store: ${folder} is on a network file system (${name}). Use a local disk.`);
 }
 
 function pragma(raw: DatabaseSync, name: string): unknown {

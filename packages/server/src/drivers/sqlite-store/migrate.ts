@@ -18,7 +18,9 @@ export function migrate(db: DatabaseSync, all: readonly Migration[] = migrations
   // Immediate: of two processes that start at once the second one waits, and then finds everything done.
   db.exec('begin immediate');
   try {
-    db.exec('create table if not exists migrations (number integer primary key, name text not null, checksum text not null, applied_at integer not null) strict');
+    db.exec(
+      'create table if not exists migrations (number integer primary key, name text not null, checksum text not null, applied_at integer not null) strict',
+    );
     const applied = db.prepare('select number, name, checksum from migrations order by number').all() as unknown as Applied[];
     refuseForeignPast(applied, all);
     const record = db.prepare('insert into migrations (number, name, checksum, applied_at) values (?, ?, ?, ?)');
@@ -43,10 +45,16 @@ function refuseForeignPast(applied: readonly Applied[], all: readonly Migration[
   for (const [index, past] of applied.entries()) {
     const known = all[index];
     if (known === undefined) {
-      throw new StoreFault('store_unavailable', `Cannot open the store: it was written by a newer Martlet (migration ${past.number} "${past.name}" is not known here). Start that version, or restore a backup of before the upgrade.`);
+      throw new StoreFault(
+        'store_unavailable',
+        `Cannot open the store: it was written by a newer Martlet (migration ${past.number} "${past.name}" is not known here). Start that version, or restore a backup of before the upgrade.`,
+      );
     }
     if (past.number !== known.number || past.checksum !== checksumOf(known)) {
-      throw new StoreFault('store_unavailable', `Cannot open the store: its migration ${past.number} "${past.name}" is not the one of this Martlet. Start the version that wrote it, or restore a backup.`);
+      throw new StoreFault(
+        'store_unavailable',
+        `Cannot open the store: its migration ${past.number} "${past.name}" is not the one of this Martlet. Start the version that wrote it, or restore a backup.`,
+      );
     }
   }
 }

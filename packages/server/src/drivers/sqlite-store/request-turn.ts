@@ -84,5 +84,8 @@ function isWrite(name: RequestName): boolean {
 export function toWire(error: unknown): WireFault {
   const fault = toFault(error);
   if (fault instanceof StoreFault) return { code: fault.code, message: fault.message };
-  return { code: 'general_server_error', message: `The store refused a statement: ${fault instanceof Error ? fault.message : String(fault)}` };
+  return {
+    code: 'general_server_error',
+    message: `The store refused a statement: ${fault instanceof Error ? fault.message : String(fault)}`,
+  };
 }

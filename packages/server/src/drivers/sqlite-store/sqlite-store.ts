@@ -50,7 +50,10 @@ export function createSqliteStore({ path, log, threadUrl = new URL('./sqlite-thr
   }
 
   function ask(lane: keyof Threads, name: RequestName, input: unknown): Promise<unknown> {
-    return threads?.[lane].ask(name, input) ?? Promise.reject(new PlatformError('store_unavailable', 'The store does not answer: it is not open.'));
+    return (
+      threads?.[lane].ask(name, input) ??
+      Promise.reject(new PlatformError('store_unavailable', 'The store does not answer: it is not open.'))
+    );
   }
 
   const run = ((name, input) => ask(operations[name].lane === 'list' ? 'reader' : 'writer', name, input)) as RunOperation;

@@ -53,7 +53,10 @@ function serve(port: MessagePort): void {
 function openFault(error: unknown): WireFault {
   const fault = toWire(error);
   if (fault.code === 'store_unavailable') return fault;
-  return { code: 'store_unavailable', message: `Cannot open the store ${path}: ${error instanceof Error ? error.message : String(error)}.` };
+  return {
+    code: 'store_unavailable',
+    message: `Cannot open the store ${path}: ${error instanceof Error ? error.message : String(error)}.`,
+  };
 }
 
 /** Takes what has arrived meanwhile without going back to the event loop, so that it joins this commit. */

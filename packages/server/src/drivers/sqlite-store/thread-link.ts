@@ -36,13 +36,15 @@ export function startThread(url: URL, data: ThreadData, log: Log): ThreadLink {
   function ask(name: RequestName, input: unknown): Promise<unknown> {
     last += 1;
     const number = last;
+    // oxlint-disable-next-line require-post-message-target-origin -- a thread is no window
     return request(number, () => worker.postMessage([number, name, input]));
   }
 
   function lose(reason: string, cause: unknown): void {
     if (gone !== undefined) return;
     gone = new PlatformError('store_unavailable', { message: `The store does not answer: ${reason}.`, cause });
-    if (waiting.size > 0 || cause !== undefined) log.error({ err: cause, thread: data.role, unanswered: waiting.size }, `the store's thread has ended: ${reason}`);
+    if (waiting.size > 0 || cause !== undefined)
+      log.error({ err: cause, thread: data.role, unanswered: waiting.size }, `the store's thread has ended: ${reason}`);
     for (const { reject } of waiting.values()) reject(gone);
     waiting.clear();
   }

@@ -1,0 +1,32 @@
+/** All that the store in memory holds. Lines and build logs are under the id of their execution or deployment. */
+import type { LogLine } from '@martlet/protocol';
+import type { DeploymentRow, ExecutionRow, FunctionRow, KeyRow, ProjectRow, VariableRow } from '../../ports/store.ts';
+import { createMemoryTable, type MemoryTable } from './memory-table.ts';
+
+export interface MemoryTables {
+  readonly projects: MemoryTable<ProjectRow>;
+  readonly keys: MemoryTable<KeyRow>;
+  readonly functions: MemoryTable<FunctionRow>;
+  readonly deployments: MemoryTable<DeploymentRow>;
+  readonly buildLogs: Map<string, string>;
+  readonly variables: MemoryTable<VariableRow>;
+  readonly executions: MemoryTable<ExecutionRow>;
+  readonly executionLines: Map<string, readonly LogLine[]>;
+}
+
+export function createMemoryTables(): MemoryTables {
+  return {
+    projects: createMemoryTable((row) => row.id),
+    keys: createMemoryTable((row) => row.id),
+    functions: createMemoryTable((row) => functionKey(row.projectId, row.id)),
+    deployments: createMemoryTable((row) => row.id),
+    buildLogs: new Map(),
+    variables: createMemoryTable((row) => JSON.stringify([row.projectId, row.functionId, row.id])),
+    executions: createMemoryTable((row) => row.id),
+    executionLines: new Map(),
+  };
+}
+
+export function functionKey(projectId: string, id: string): string {
+  return JSON.stringify([projectId, id]);
+}
