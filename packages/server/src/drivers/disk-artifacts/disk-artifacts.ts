@@ -1,7 +1,7 @@
 /** Artifacts as files of one folder: a key is a path below it. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { PlatformError } from '@martlet/protocol';
 import type { Artifacts } from '../../ports/artifacts.ts';
 
@@ -15,9 +15,10 @@ export interface DiskArtifactsOptions {
   readonly folder: string;
 }
 
-export function createDiskArtifacts({ folder }: DiskArtifactsOptions): Artifacts {
+export function createDiskArtifacts(options: DiskArtifactsOptions): Artifacts {
+  const folder = resolve(options.folder);
   return {
-    put: (key, bytes) => storing(() => put(folder, fileOf(folder, key), bytes)),
+    put: (key, bytes) => storing(() => put(fileOf(folder, key), bytes)),
     get: (key) => storing(() => orAbsent(readFile(fileOf(folder, key)))),
     has: (key) => storing(async () => (await orAbsent(stat(fileOf(folder, key))))?.isFile() ?? false),
     deletePrefix: (prefix) => storing(() => deletePrefix(folder, prefix)),
@@ -25,8 +26,8 @@ export function createDiskArtifacts({ folder }: DiskArtifactsOptions): Artifacts
 }
 
 /** Written and synced under another name, then renamed: a reader, also one after a crash, sees all of it or none. */
-async function put(root: string, path: string, bytes: Uint8Array): Promise<void> {
-  await makeFolder(root, dirname(path));
+async function put(path: string, bytes: Uint8Array): Promise<void> {
+  await makeFolder(dirname(path));
   const unfinished = `${path}${UNFINISHED}${randomBytes(6).toString('hex')}`;
   try {
     const file = await open(unfinished, 'wx', 0o600);
@@ -44,11 +45,14 @@ async function put(root: string, path: string, bytes: Uint8Array): Promise<void>
   await syncFolder(dirname(path));
 }
 
-async function makeFolder(root: string, folder: string): Promise<void> {
+async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Each folder that is new needs its own name synced into the one above.
-  for (let made = folder; first !== undefined && made.length >= first.length && made.length > root.length; made = dirname(made)) {
-    await syncFolder(dirname(made));
+  if (first === undefined) return;
+  // Every folder that is new has a name in the one above, which survives a loss of power only once that is synced.
+  let made = folder;
+  while (made.length >= first.length) {
+    made = dirname(made);
+    await syncFolder(made);
   }
 }
 

@@ -41,6 +41,6 @@ export function createMemoryTable<Row extends object>(keyOf: (row: Row) => strin
 }
 
 /** The row with the fields that the change names; a field that is undefined is not a change. */
-export function changed<Row extends object>(row: Row, change: Partial<Row>): Row {
+export function changed<Row extends object>(row: Row, change: Partial<NoInfer<Row>>): Row {
   return { ...row, ...Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) };
 }
