@@ -2,6 +2,7 @@
 import type { FunctionContext, FunctionLog } from '@martlet/protocol/function-types';
 import type { LoadMessage } from '@martlet/protocol/frames';
 import { formatLog } from './console/format-log.ts';
+import { denoServeInfo, type DenoServeInfo } from './deno/deno-serve.ts';
 import type { Execution } from './execution.ts';
 
 export class ExecutionContext implements FunctionContext {
@@ -32,6 +33,15 @@ export class ExecutionContext implements FunctionContext {
 
   get signal(): AbortSignal {
     return this.#execution.signal;
+  }
+
+  /** For handlers of `Deno.serve`, whose second argument has these two. */
+  get remoteAddr(): DenoServeInfo['remoteAddr'] {
+    return denoServeInfo(this.#execution.head.clientIp, this.#execution.completed).remoteAddr;
+  }
+
+  get completed(): Promise<void> {
+    return this.#execution.completed;
   }
 
   get execution(): FunctionContext['execution'] {

@@ -11,6 +11,7 @@ import {
   FrameType, layOutResponse, SendCredit, writeJson, writeLog, writeUsage,
   writeByteCount, type FailureMessage, type FrameWriter, type LoadMessage, type RequestHead, type Usage,
 } from '@martlet/protocol/frames';
+import { cutLogLine } from './console/cut-log-line.ts';
 import type { StreamedBody } from './request-body.ts';
 
 /** The execution whose code runs now, carried along promises, timers and events. */
@@ -23,6 +24,8 @@ export interface ExecutionOptions {
   /** The body when it arrives in chunks. */
   readonly streamedBody: StreamedBody | undefined;
   readonly limits: Pick<LoadMessage, 'logging' | 'logBytes' | 'logLineBytes'>;
+  /** Called right before the frame that ends it: the last moment for log lines. */
+  readonly onFinishing: (execution: Execution) => void;
   /** Called when it has ended. */
   readonly onFinished: (execution: Execution) => void;
 }
@@ -35,8 +38,10 @@ export class Execution {
   readonly credit = new SendCredit();
   readonly startedAt = Date.now();
   readonly #writer: FrameWriter;
+  readonly #onFinishing: (execution: Execution) => void;
   readonly #onFinished: (execution: Execution) => void;
   readonly #cpuAtStart = process.cpuUsage();
+  #completed: PromiseWithResolvers<void> | undefined;
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;
   readonly #limits: ExecutionOptions['limits'];
@@ -51,6 +56,7 @@ export class Execution {
     this.streamedBody = options.streamedBody;
     this.#writer = options.writer;
     this.#limits = options.limits;
+    this.#onFinishing = options.onFinishing;
     this.#onFinished = options.onFinished;
   }
 
@@ -70,6 +76,12 @@ export class Execution {
     return this.#state === 'finished';
   }
 
+  /** Settles when it has ended. */
+  get completed(): Promise<void> {
+    this.#completed ??= Promise.withResolvers();
+    return this.#completed.promise;
+  }
+
   abort(message: string): void {
     this.#abortReason ??= new DOMException(message, 'AbortError');
     this.streamedBody?.fail(this.#abortReason);
@@ -87,7 +99,7 @@ export class Execution {
 
   log(level: LogLevel, stream: 'logs' | 'errors', text: string): void {
     if (this.#state === 'finished' || !this.#limits.logging) return;
-    const line = cut(text, this.#limits.logLineBytes);
+    const line = cutLogLine(text, this.#limits.logLineBytes);
     this.#logBytes += line.length;
     if (this.#logBytes > this.#limits.logBytes) {
       this.#logDropped += line.length;
@@ -148,20 +160,18 @@ export class Execution {
 
   #finish(): void {
     this.#state = 'finished';
+    this.#completed?.resolve();
     this.#onFinished(this);
   }
 
   /** Taken right before the frame that ends the execution. */
   #usage(): Usage {
+    this.#onFinishing(this);
     if (this.#logDropped > 0) this.#writer.send(FrameType.logDropped, this.stream, writeByteCount(this.#logDropped));
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
     const { user, system } = this.#cpuAtStart;
     return { cpuMicros: Math.max(0, Math.round(userCPUTime + systemCPUTime - user - system)), memoryKb: maxRSS };
   }
-}
-
-function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length)}... Log truncated due to size limit (${length} characters)`;
 }
 
 let describe: (error: unknown) => string = String;

@@ -36,3 +36,15 @@ export function writeOutput(level: LogLevel, text: string): void {
   if (execution === undefined) loadLog.write(level, stream, text);
   else execution.log(level, stream, text);
 }
+
+/** Set once the standard streams are captured. */
+let flush: (execution: Execution) => void = () => undefined;
+
+export function setFlush(flushStreams: (execution: Execution) => void): void {
+  flush = flushStreams;
+}
+
+/** Writes what the execution left without the end of a line. */
+export function flushOutput(execution: Execution): void {
+  flush(execution);
+}

@@ -8,7 +8,7 @@ import { installDenoShim } from './deno-shim.ts';
 import { executions } from './execution.ts';
 import { patchedFetch, PatchedRequest } from './function-request.ts';
 import { FunctionResponse } from './function-response.ts';
-import { writeOutput } from './output.ts';
+import { setFlush, writeOutput } from './output.ts';
 import { preloadBuiltIns } from './warm-up.ts';
 import { WorkerLife } from './worker-life.ts';
 
@@ -16,16 +16,17 @@ const DUMMY_REQUESTS = 20;
 
 export async function prepareBlank(life: WorkerLife): Promise<void> {
   preloadBuiltIns();
-  installGlobals();
+  installGlobals(life);
   failOnlyTheCause(life);
   await serveDummyRequests();
 }
 
-function installGlobals(): void {
+function installGlobals(life: WorkerLife): void {
   const globals = { Request: PatchedRequest, Response: FunctionResponse, fetch: patchedFetch };
   for (const [name, value] of Object.entries(globals)) Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
   installDenoShim({ env: process.env });
-  installConsole({ write: writeOutput });
+  const streams = installConsole({ write: writeOutput, scope: () => executions.getStore(), mapText: (text) => life.stacks.mapText(text) });
+  setFlush((execution) => executions.run(execution, () => streams.flush(execution)));
 }
 
 /**
@@ -35,7 +36,7 @@ function installGlobals(): void {
 function failOnlyTheCause(life: WorkerLife): void {
   const onUncaught = (error: unknown): void => {
     const execution = executions.getStore();
-    const failure = life.describe(error);
+    const failure = life.stacks.describeError(error);
     writeOutput('error', `Uncaught ${failure.stack}`);
     if (execution !== undefined && life.isRunning(execution)) execution.fail({ kind: 'threw', ...failure });
   };
@@ -51,7 +52,7 @@ async function serveDummyRequests(): Promise<void> {
     const input = request.method === 'POST' ? await request.json() : new URL(request.url).searchParams.get('name');
     return Response.json({ input, type: request.headers.get('content-type') });
   };
-  life.serveWith({ message: dummyMessage, handler: { shape: 'request', call: handler }, describeError: (error) => life.describe(error) });
+  life.serveWith({ message: dummyMessage, handler: { shape: 'request', call: handler }, describeError: (error) => life.stacks.describeError(error) });
   const body = Buffer.from('{"name":"blank"}');
   for (let stream = 1; stream <= DUMMY_REQUESTS; stream += 1) {
     const method = stream % 2 === 0 ? 'GET' : 'POST';

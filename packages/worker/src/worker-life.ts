@@ -6,12 +6,12 @@ import { createBase44Runtime } from './base44-runtime.ts';
 import { installEgress } from './egress-shim.ts';
 import { Execution, executions, setErrorDescription } from './execution.ts';
 import { findHandler } from './handler.ts';
-import { CODE_FILE, loadFunction, type LoadedCode } from './load-function.ts';
+import { codeFile, loadFunction, type LoadedCode } from './load-function.ts';
 import { inlineBody, StreamedBody, type RequestBody } from './request-body.ts';
 import { serve, type ServedFunction } from './serve.ts';
-import { createStackMapper } from './stack-map.ts';
+import { createStackMapper, type StackMapper } from './stack-map.ts';
 import { takeDenoHandler } from './deno-shim.ts';
-import { loadLog } from './output.ts';
+import { flushOutput, loadLog } from './output.ts';
 
 /** For the dummy requests of a blank. */
 const NO_LOG = { logging: false, logBytes: 0, logLineBytes: 0 };
@@ -23,6 +23,7 @@ export class WorkerLife {
   #served: ServedFunction | undefined;
   #loading: Promise<void> | undefined;
   #code: LoadedCode | undefined;
+  #stacks: StackMapper = createStackMapper({ file: '', sourceMap: Buffer.alloc(0) });
 
   constructor(writer: FrameWriter) {
     this.#writer = writer;
@@ -62,17 +63,17 @@ export class WorkerLife {
     return this.#running.get(execution.stream) === execution;
   }
 
-  describe(error: unknown): { name: string; message: string; stack: string } {
-    return this.#served?.describeError(error) ?? createStackMapper({ file: CODE_FILE, sourceMap: Buffer.alloc(0) }).describeError(error);
+  get stacks(): StackMapper {
+    return this.#stacks;
   }
 
   #start(stream: number, payload: Buffer): void {
     const { head, body } = readRequest(payload);
     const limit = this.#message?.requestBodyBytes ?? Infinity;
     const streamedBody = body === undefined ? new StreamedBody(limit, (bytes) => this.#writer.send(FrameType.credit, stream, writeByteCount(bytes))) : undefined;
-    const execution = new Execution({ stream, head, writer: this.#writer, streamedBody, limits: this.#message ?? NO_LOG, onFinished: this.#onFinished });
+    const execution = new Execution({ stream, head, writer: this.#writer, streamedBody, limits: this.#message ?? NO_LOG, onFinishing: flushOutput, onFinished: this.#onFinished });
     this.#running.set(stream, execution);
-    const source = streamedBody ?? inlineBody(body ?? Buffer.alloc(0));
+    const source = streamedBody ?? inlineBody((body ?? Buffer.alloc(0)) as Uint8Array<ArrayBuffer>);
     if (this.#served !== undefined) this.#serve(execution, source, this.#served);
     else void this.#loading?.then(() => this.#served !== undefined && this.#serve(execution, source, this.#served));
   }
@@ -90,19 +91,20 @@ export class WorkerLife {
     const startedAt = performance.now();
     const { message, code, sourceMap, codeCache } = readLoad(payload);
     this.#message = message;
-    const mapper = createStackMapper({ file: CODE_FILE, sourceMap });
-    setErrorDescription((error) => mapper.describeError(error).stack);
+    const stacks = createStackMapper({ file: codeFile(message), sourceMap });
+    this.#stacks = stacks;
+    setErrorDescription((error) => stacks.describeError(error).stack);
     Object.assign(process.env, message.env);
     if (message.egress !== undefined) installEgress(message.egress);
     try {
       const runtime = createBase44Runtime({ env: process.env, waitUntil: (work) => executions.getStore()?.waitUntil(work) });
       this.#code = await loadFunction({ message, code, codeCache, virtualModules: { 'base44:runtime': runtime } });
       const handler = findHandler(this.#code.exports, takeDenoHandler());
-      this.#served = { message, handler, describeError: (error) => mapper.describeError(error) };
+      this.#served = { message, handler, describeError: (error) => stacks.describeError(error) };
       const loaded = { handler: handler.shape, cacheRejected: this.#code.cacheRejected, loadMs: performance.now() - startedAt };
       this.#writer.send(FrameType.loaded, 0, writeJson(loaded));
     } catch (error) {
-      const failure = mapper.describeError(error);
+      const failure = stacks.describeError(error);
       // The server fails every execution that waits for the code; the log of the first one says why.
       for (const execution of this.#running.values()) {
         loadLog.moveTo(execution);

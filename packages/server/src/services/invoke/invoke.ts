@@ -159,6 +159,10 @@ export function createInvoke(options: InvokeOptions): Invoker {
 
   function execute(execution: RunningExecution, worker: Worker): void {
     const { request, routed } = execution;
+    if (request.signal?.aborted === true) {
+      execution.endUnserved('execution_canceled', 'The caller went away before the function was reached.');
+      return;
+    }
     execution.cold ??= false;
     execution.handedOverAt = performance.now();
     execution.worker = worker;

@@ -29,6 +29,8 @@ const BOOTS_AT_ONCE = 4;
 /** Boots that nobody waits for go one at a time. */
 const REFILLS_AT_ONCE = 1;
 const REFILL_AFTER_MS = 20;
+/** A boot takes 70 ms; one that takes this long will not end, and executions wait for it. */
+const BOOT_MS_MAX = 15_000;
 /** A host that cannot boot a worker must not be kept busy trying. */
 const RETRY_AFTER_MS = 1000;
 
@@ -100,7 +102,10 @@ export function createBlankPool(options: BlankPoolOptions): BlankPool {
   async function boot(launch: LaunchOptions): Promise<Worker> {
     if (closed) throw new PlatformError('server_draining');
     const worker = options.createWorker(await options.sandbox.launch(launch));
-    if (await worker.ready) return worker;
+    const timer = setTimeout(() => worker.kill('crashed'), BOOT_MS_MAX);
+    const ready = await worker.ready;
+    clearTimeout(timer);
+    if (ready) return worker;
     throw new PlatformError('worker_start_failed', `Cannot start a worker: it ended while booting (code ${worker.exit?.exitCode ?? '-'}, signal ${worker.exit?.signal ?? '-'}). ${worker.process.stderr()}`);
   }
 }

@@ -82,7 +82,10 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     onLoaded(worker: Worker, { cacheRejected }: { cacheRejected: boolean }): void {
       const started = targets.get(worker);
       counters.coldStarts += 1;
-      if (cacheRejected) counters.cacheRejections += 1;
+      if (cacheRejected) {
+        counters.cacheRejections += 1;
+        if (started !== undefined) started.cacheAsked = false;
+      }
       if (started !== undefined) options.onColdStart(performance.now() - started.startedAt, cacheRejected);
     },
     onCodeCache(worker: Worker, bytes: Buffer): void {

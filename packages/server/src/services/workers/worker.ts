@@ -88,7 +88,10 @@ export class Worker {
 
   execute(head: RequestHead, body: Body, events: ExchangeEvents): Exchange {
     this.inFlight += 1;
-    return this.#link.request(head, body, events);
+    const exchange = this.#link.request(head, body, events);
+    // It may have died between its start and this request; nobody would tell the exchange any more.
+    if (this.state === 'dead') queueMicrotask(() => this.#link.loseAll());
+    return exchange;
   }
 
   makeCodeCache(): void {

@@ -1,0 +1,122 @@
+/** Reads what an HTTP request means for the data plane: credentials, headers for the function, address, body. */
+import type { IncomingMessage } from 'node:http';
+import { isHopByHop, isPlatformHeader } from '../../domain/platform-headers.ts';
+import { INLINE_BODY_BYTES } from '@martlet/protocol/frames';
+import type { Body } from '../../services/invoke/invocation.ts';
+
+export interface Credentials {
+  readonly key: string | undefined;
+  readonly bearer: string | undefined;
+}
+
+export interface ReadHeaders {
+  /** Flat, in the order of arrival, without what only the platform may say. */
+  readonly forFunction: readonly string[];
+  readonly credentials: Credentials;
+  /** Project named by a header, if any. */
+  readonly project: string | undefined;
+}
+
+const EMPTY = new Uint8Array(0);
+const HOST = /^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$/;
+const API_KEY = /^Bearer (mk_|mx_)/;
+
+/** Names repeat within a server's life; a decision is remembered per spelling, bounded since callers choose them. */
+const decisions = new Map<string, Decision>();
+const DECISIONS_MAX = 5000;
+type Decision = 'pass' | 'drop' | 'key' | 'project' | 'authorization';
+
+export function readHeaders(raw: readonly string[]): ReadHeaders {
+  const forFunction: string[] = [];
+  let key: string | undefined;
+  let bearer: string | undefined;
+  let project: string | undefined;
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = raw[at] as string;
+    const value = raw[at + 1] as string;
+    switch (decisions.get(name) ?? decide(name)) {
+      case 'pass':
+        forFunction.push(name, value);
+        break;
+      case 'authorization':
+        if (value.startsWith('Bearer ')) bearer = value.slice(7);
+        // A key of the platform is for the platform; a function sees only tokens that are meant for it.
+        if (!API_KEY.test(value)) forFunction.push(name, value);
+        break;
+      case 'key':
+        key = value;
+        break;
+      case 'project':
+        project = value;
+        break;
+      case 'drop':
+        break;
+    }
+  }
+  return { forFunction, credentials: { key, bearer }, project };
+}
+
+function decide(name: string): Decision {
+  const lower = name.toLowerCase();
+  let decision: Decision = isPlatformHeader(lower) || isHopByHop(lower) ? 'drop' : 'pass';
+  if (lower === 'authorization') decision = 'authorization';
+  if (lower === 'x-martlet-key' || lower === 'x-appwrite-key') decision = 'key';
+  if (lower === 'x-martlet-project' || lower === 'x-appwrite-project' || lower === 'x-app-id') decision = 'project';
+  if (decisions.size < DECISIONS_MAX) decisions.set(name, decision);
+  return decision;
+}
+
+/** Origin of the URL that the function sees. A Host header that is no host is not passed on. */
+export function originOf(request: IncomingMessage): string {
+  const { host } = request.headers;
+  return host !== undefined && HOST.test(host) ? `http://${host}` : 'http://localhost';
+}
+
+/** A body of known, small size is read whole; anything else is streamed. */
+export function readBody(request: IncomingMessage): Body | Promise<Body> {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  if (encoding === undefined && (length === undefined || length === '0')) return EMPTY;
+  return encoding === undefined && Number(length) <= INLINE_BODY_BYTES ? readWhole(request) : streamOf(request);
+}
+
+function readWhole(request: IncomingMessage): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    let only: Buffer | undefined;
+    let more: Buffer[] | undefined;
+    request.on('data', (chunk: Buffer) => {
+      if (only === undefined) only = chunk;
+      else (more ??= [only]).push(chunk);
+    });
+    request.on('end', () => resolve(more === undefined ? (only ?? EMPTY) : Buffer.concat(more)));
+    request.on('error', reject);
+  });
+}
+
+/** Reads from the socket only as far as the function has read: a caller cannot fill the memory of the server. */
+function streamOf(request: IncomingMessage): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        request.pause();
+        request.on('data', (chunk: Buffer) => {
+          controller.enqueue(chunk);
+          request.pause();
+        });
+        request.on('end', () => controller.close());
+        request.on('error', (error) => controller.error(error));
+        request.on('close', () => {
+          if (!request.complete) controller.error(new Error('The caller went away'));
+        });
+      },
+      pull() {
+        request.resume();
+      },
+      cancel() {
+        // The rest is read and dropped, so that the caller gets to read its answer.
+        request.removeAllListeners('data');
+        request.resume();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,122 @@
+/** The one place where outcomes and refusals of the data plane become HTTP. */
+import type { ServerResponse } from 'node:http';
+import { errorSpecs, isPlatformError, PlatformError, type ErrorCode } from '@martlet/protocol';
+import { isHopByHop } from '../../domain/platform-headers.ts';
+import type { Invoked } from '../../services/invoke/invocation.ts';
+
+const BODILESS = new Set([204, 205, 304]);
+
+export function writeOutcome(response: ServerResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
+  const { outcome, executionId } = invoked;
+  if (outcome.kind === 'failed') {
+    writeError(response, { code: outcome.code, message: messageForCaller(outcome.code, outcome.message), executionId, extraHeaders });
+    return undefined;
+  }
+  const { status, body } = outcome;
+  const headers = responseHeaders(outcome.headers, executionId, extraHeaders);
+  const isHead = response.req.method === 'HEAD';
+  if (body instanceof Uint8Array) {
+    if (!BODILESS.has(status) && !isHead) headers.push('content-length', String(body.length));
+    if (!writeHead(response, status, headers, executionId)) return undefined;
+    response.end(BODILESS.has(status) || isHead ? undefined : body);
+    return undefined;
+  }
+  if (!writeHead(response, status, headers, executionId)) {
+    void body.cancel('The response cannot be sent');
+    return undefined;
+  }
+  if (isHead || BODILESS.has(status)) {
+    response.end();
+    return body.cancel('A response of this kind has no body');
+  }
+  // A stream may take its time to its first chunk; the caller shall know at once that it has begun.
+  response.flushHeaders();
+  return pipe(body, response);
+}
+
+export interface WrittenError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly executionId?: string;
+  readonly retryAfterSeconds?: number | undefined;
+  readonly extraHeaders?: readonly string[];
+}
+
+/** The envelope satisfies the Base44 clients (`error`, `message`, `detail`, `code`); it never holds a stack. */
+export function writeError(response: ServerResponse, error: WrittenError): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const { code, message, executionId } = error;
+  const body = Buffer.from(JSON.stringify({ error: message, message, detail: message, code: code.toUpperCase(), ...(executionId !== undefined && { executionId }) }));
+  const headers = ['content-type', 'application/json; charset=utf-8', 'content-length', String(body.length), ...(error.extraHeaders ?? [])];
+  if (executionId !== undefined) headers.push('x-martlet-execution-id', executionId);
+  if (error.retryAfterSeconds !== undefined) headers.push('retry-after', String(error.retryAfterSeconds));
+  response.writeHead(errorSpecs[code].status, headers);
+  response.end(body);
+}
+
+/** A refusal as it is; anything else is a failure of ours, of which the caller learns nothing but that. */
+export function toRefusal(error: unknown): PlatformError {
+  return isPlatformError(error) ? error : new PlatformError('general_server_error', { cause: error });
+}
+
+/** What user code says of its own failure is for its record; callers learn the kind. */
+function messageForCaller(code: ErrorCode, message: string): string {
+  return code === 'execution_threw' || code === 'execution_load_failed' || code === 'execution_response_invalid' || code === 'execution_no_response' ? errorSpecs[code].message : message;
+}
+
+function responseHeaders(headers: readonly string[], executionId: string, extraHeaders: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at] as string;
+    // The length is what is sent, not what the function says.
+    if (name === 'content-length' || isHopByHop(name) || name.startsWith('x-open-runtimes-')) continue;
+    kept.push(name, headers[at + 1] as string);
+  }
+  kept.push('x-martlet-execution-id', executionId, 'x-appwrite-execution-id', executionId, ...extraHeaders);
+  return kept;
+}
+
+/** Node refuses what would break the framing of HTTP; the caller then gets an error instead. */
+function writeHead(response: ServerResponse, status: number, headers: string[], executionId: string): boolean {
+  try {
+    response.writeHead(status, headers);
+    return true;
+  } catch {
+    writeError(response, { code: 'execution_response_invalid', message: errorSpecs.execution_response_invalid.message, executionId });
+    return false;
+  }
+}
+
+async function pipe(body: ReadableStream<Uint8Array>, response: ServerResponse): Promise<void> {
+  const reader = body.getReader();
+  const stop = (): void => void reader.cancel('The caller went away').catch(() => undefined);
+  response.on('close', stop);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (!response.write(value)) await drained(response);
+    }
+    response.end();
+  } catch {
+    // The head is out: the only honest sign left is a connection that breaks before its end.
+    response.destroy();
+  } finally {
+    response.off('close', stop);
+  }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+  });
+}
