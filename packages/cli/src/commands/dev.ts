@@ -1,0 +1,89 @@
+/** `martlet dev [dir]`: the whole platform in this process, with the functions of a folder live as they are saved. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Action, CommandContext } from '../command-context.ts';
+import { removeConnectionFile, writeConnectionFile } from '../api/connection.ts';
+import { createDevHost } from '../dev/dev-host.ts';
+import { applyEnvFile } from '../dev/dev-variables.ts';
+import { createDevView, type DevView } from '../dev/dev-view.ts';
+import { LiveProject } from '../dev/live-project.ts';
+import { watchProject } from '../dev/watch-project.ts';
+import { readProject } from '../project/read-project.ts';
+import type { Platform } from '../server/server-library.ts';
+import { configOptions, printReadyLine, serveUntilInterrupted, startPlatform, type ServerOptions } from '../server/server-start.ts';
+import type { Output } from '../terminal/output.ts';
+
+const BUILDS_AT_ONCE = 4;
+
+export function registerDev(program: Command, action: Action): void {
+  program
+    .command('dev')
+    .description('run everything here, with reload on save')
+    .argument('[dir]', 'folder of the project', '.')
+    .option('--port <port>', 'port; 0 takes a free one')
+    .option('--host <address>', 'address to listen on')
+    .option('--data <dir>', 'data folder; default: .martlet in the project')
+    .action(action(dev));
+}
+
+async function dev(context: CommandContext, [dir]: readonly [string], options: ServerOptions): Promise<void> {
+  const { out } = context;
+  const began = performance.now();
+  const folder = resolve(context.folder, dir);
+  const { kind } = await readProject(folder);
+  const data = resolve(context.folder, options.data ?? resolve(folder, '.martlet'));
+  const platform = await startPlatform(configOptions(context, { mode: 'dev', options: { ...options, data }, folder }));
+  const stopping = new AbortController();
+  try {
+    await writeConnectionFile(folder, {
+      url: platform.url,
+      project: platform.project,
+      pid: process.pid,
+      ...(platform.apiKey === undefined ? {} : { apiKey: platform.apiKey }),
+    });
+    await loadEnv(platform, folder, out);
+    const view = createDevView(out);
+    const live = new LiveProject({
+      host: createDevHost(platform, folder),
+      reporter: view,
+      read: () => readProject(folder),
+      width: BUILDS_AT_ONCE,
+    });
+    const failed = (error: unknown): void =>
+      out.warn(`${out.noteStyle.red('✗')} ${error instanceof Error ? error.message : String(error)}`);
+    // The watch begins before the first look at the folder: what is saved in between is then built twice, not never.
+    const watcher = await watchProject({
+      folder,
+      kind,
+      onError: failed,
+      onChanges: ({ files, structural }) => {
+        if (files.has('.env')) loadEnv(platform, folder, out).catch(failed);
+        live.update(files, structural).catch(failed);
+      },
+    });
+    await live.open();
+    followExecutions(platform, view, stopping.signal).catch(failed);
+    view.ready(platform, live.functions, performance.now() - began);
+    if (out.json) printReadyLine(context, platform);
+    await serveUntilInterrupted(context, async () => {
+      await watcher.close();
+      await platform.close();
+    });
+  } catch (error) {
+    await platform.close();
+    throw error;
+  } finally {
+    stopping.abort();
+    await removeConnectionFile(folder, process.pid);
+  }
+}
+
+async function followExecutions(platform: Platform, view: DevView, signal: AbortSignal): Promise<void> {
+  for await (const event of await platform.services.executions.follow(platform.project, { signal })) view.followed(event);
+}
+
+async function loadEnv(platform: Platform, folder: string, out: Output): Promise<void> {
+  const { count, warnings } = await applyEnvFile(platform, folder);
+  if (count > 0) out.note(out.noteStyle.dim(`${count} ${count === 1 ? 'variable' : 'variables'} from .env`));
+  for (const warning of warnings) out.warn(`${out.noteStyle.yellow('!')} ${warning}`);
+}

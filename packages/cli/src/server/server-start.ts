@@ -1,0 +1,69 @@
+/** Starting a server as `dev` and `serve` do: options, configuration file, ready line, draining at the end. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { usageError } from '../cli-error.ts';
+import type { CommandContext } from '../command-context.ts';
+import { watchInterruption } from '../interruption.ts';
+import { loadServerLibrary, type ConfigOptions, type Platform } from './server-library.ts';
+
+export interface ServerOptions {
+  readonly port?: string;
+  readonly data?: string;
+  readonly host?: string;
+}
+
+const CONFIG_FILE = 'martlet.config.json';
+/** After this the process ends even if something still holds it. */
+const EXIT_GRACE_MS = 2000;
+
+export async function startPlatform(options: ConfigOptions): Promise<Platform> {
+  const { createPlatform, loadConfig } = await loadServerLibrary();
+  return createPlatform(await loadConfig(options));
+}
+
+export interface ServerSetup {
+  readonly mode: 'dev' | 'serve';
+  readonly options: ServerOptions;
+  /** Folder that may hold `martlet.config.json`. */
+  readonly folder: string;
+}
+
+/** @throws {CliError} for a port that is none */
+export function configOptions({ env }: CommandContext, { mode, options: { port, data, host }, folder }: ServerSetup): ConfigOptions {
+  const file = join(folder, CONFIG_FILE);
+  return {
+    mode,
+    env,
+    flags: {
+      ...(port === undefined ? {} : { port: parsePort(port) }),
+      ...(data === undefined ? {} : { data }),
+      ...(host === undefined ? {} : { host }),
+    },
+    file: existsSync(file) ? file : undefined,
+  };
+}
+
+/** The one line that programs wait for. */
+export function printReadyLine({ out }: CommandContext, { url, project, apiKey, tier }: Platform): void {
+  out.print(
+    JSON.stringify({ event: 'ready', url, console: null, project, ...(apiKey === undefined ? {} : { apiKey }), tier, pid: process.pid }),
+  );
+}
+
+/** Waits for Ctrl-C or SIGTERM, then lets executions in flight end. A second Ctrl-C does not wait. */
+export async function serveUntilInterrupted({ out }: CommandContext, close: () => Promise<void>): Promise<void> {
+  const interruption = watchInterruption(() => process.exit(130));
+  await interruption.arrived;
+  out.note('Stopping: no new requests, those in flight may end. Ctrl-C again ends at once.');
+  await close();
+  interruption.stop();
+  // Nothing is left to do; a handle that some library forgot shall not keep the process.
+  setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw usageError(`Cannot use ${JSON.stringify(text)} as --port: it must be a number from 0 to 65535; 0 takes a free one.`);
+  return port;
+}

@@ -1,0 +1,29 @@
+/** Numbers in the words of people. */
+
+/** `3.1 ms`, `12 ms`, `1.42 s`, `3 min 5 s`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(2)} s`;
+  return `${Math.floor(milliseconds / 60_000)} min ${Math.round((milliseconds % 60_000) / 1000)} s`;
+}
+
+/** `812 B`, `4.1 KB`, `30.0 MB` with powers of 1000, as disks and limits are counted. */
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} B`;
+  if (count < 1_000_000) return `${(count / 1000).toFixed(1)} KB`;
+  if (count < 1_000_000_000) return `${(count / 1_000_000).toFixed(1)} MB`;
+  return `${(count / 1_000_000_000).toFixed(1)} GB`;
+}
+
+/** `12 s ago`, `5 min ago`, `3 h ago`, `2 days ago`; the date itself beyond a month. Empty for an empty date. */
+export function ago(isoDate: string, nowMs: number): string {
+  if (isoDate === '') return '';
+  const seconds = Math.max(0, Math.round((nowMs - Date.parse(isoDate)) / 1000));
+  if (Number.isNaN(seconds)) return isoDate;
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
+  if (seconds < 30 * 86_400) return `${Math.floor(seconds / 86_400)} days ago`;
+  return isoDate.slice(0, 10);
+}
