@@ -1,0 +1,46 @@
+/** What every route of the control API has at hand. */
+import type { Context } from 'hono';
+import type { Limits } from '@martlet/protocol';
+import type { Principal } from '../../domain/principal.ts';
+import type { Ids } from '../../ports/ids.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Store } from '../../ports/store.ts';
+import type { Executions } from '../../services/executions.ts';
+import type { Functions } from '../../services/functions.ts';
+import type { Keys } from '../../services/keys.ts';
+import type { Principals } from '../../services/principals.ts';
+import type { Variables } from '../../services/variables.ts';
+
+export interface ApiOptions {
+  readonly functions: Functions;
+  readonly variables: Variables;
+  readonly executions: Executions;
+  readonly keys: Keys;
+  readonly principals: Principals;
+  readonly projects: Store['projects'];
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly limits: Limits;
+  /** Version of the server, as answers and error envelopes show it. */
+  readonly version: string;
+  /** Project of requests that name none. */
+  readonly defaultProject: string;
+  /** Origins of browser apps that may call, e.g. `https://app.example.com`; `*` allows all. Those of this machine always may. */
+  readonly origins: readonly string[];
+}
+
+/** What the listener knows of a request and a header could only pretend. */
+export interface RequestFacts {
+  readonly clientIp: string;
+}
+
+export interface ApiEnv {
+  Bindings: RequestFacts;
+  Variables: {
+    requestId: string;
+    principal: Principal;
+    projectId: string;
+  };
+}
+
+export type ApiContext = Context<ApiEnv>;

@@ -1,0 +1,9 @@
+/** Resources under the names that the OpenAPI document gives them. */
+import { deploymentResource, errorResource, executionResource, functionResource, keyResource, variableResource } from '@martlet/protocol';
+
+export const functionSchema = functionResource.meta({ id: 'Function' });
+export const deploymentSchema = deploymentResource.meta({ id: 'Deployment' });
+export const variableSchema = variableResource.meta({ id: 'Variable' });
+export const executionSchema = executionResource.meta({ id: 'Execution' });
+export const keySchema = keyResource.meta({ id: 'Key' });
+export const errorSchema = errorResource.meta({ id: 'Error' });

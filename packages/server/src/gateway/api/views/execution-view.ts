@@ -1,0 +1,59 @@
+import type { ExecutionResource, LogLine } from '@martlet/protocol';
+import { headerPairs } from '../../../domain/contract/execution-headers.ts';
+import { formatDate } from '../../../domain/dates.ts';
+import type { ExecutionRow } from '../../../ports/store.ts';
+
+export interface ExecutionParts {
+  /** Undefined for readers who may not see logs, and in lists. */
+  readonly lines?: readonly LogLine[] | undefined;
+  /** Of a caller that waited; flat. Default: what the record keeps. */
+  readonly responseHeaders?: readonly string[];
+  readonly responseBody?: string;
+  /** Whether to show the lines one by one, too. */
+  readonly withLines?: boolean;
+}
+
+const MS = 1000;
+const MICROS = 1_000_000;
+
+export function viewExecution(row: ExecutionRow, parts: ExecutionParts = {}): ExecutionResource {
+  const { lines = [], responseHeaders = row.responseHeaders, responseBody = '', withLines = false } = parts;
+  return {
+    $id: row.id,
+    $createdAt: formatDate(row.createdAt),
+    $updatedAt: formatDate(row.updatedAt),
+    $permissions: row.userId === null ? [] : [`read("user:${row.userId}")`],
+    functionId: row.functionId,
+    resourceId: row.functionId,
+    resourceType: 'functions',
+    deploymentId: row.deploymentId,
+    trigger: row.trigger,
+    status: row.status,
+    requestMethod: row.requestMethod,
+    requestPath: row.requestPath,
+    requestHeaders: headerPairs(row.requestHeaders),
+    responseStatusCode: row.responseStatus,
+    responseBody,
+    responseHeaders: headerPairs(responseHeaders),
+    logs: joinLines(lines, 'logs'),
+    errors: joinLines(lines, 'errors'),
+    duration: row.runMs / MS,
+    scheduledAt: null,
+    errorCode: row.errorCode ?? '',
+    start: row.cold === null ? 'none' : row.cold ? 'cold' : 'warm',
+    timings: { queue: row.queueMs / MS, coldStart: row.coldMs / MS, run: row.runMs / MS },
+    memoryPeak: row.memoryPeakBytes,
+    cpuTime: row.cpuMicros / MICROS,
+    requestSize: row.requestBytes,
+    responseSize: row.responseBytes,
+    ...(withLines ? { logLines: [...lines] } : {}),
+    logsDropped: row.logsDroppedBytes,
+  };
+}
+
+function joinLines(lines: readonly LogLine[], stream: LogLine['stream']): string {
+  return lines
+    .filter((line) => line.stream === stream)
+    .map((line) => line.text)
+    .join('\n');
+}

@@ -1,0 +1,217 @@
+/** Records of executions, and executing through the control API, where the caller waits for the whole response. */
+import { PlatformError, type Limits } from '@martlet/protocol';
+import { executeRefusal } from '../domain/contract/execute-roles.ts';
+import { isTerminal } from '../domain/execution-state.ts';
+import { mayExecute, type Principal } from '../domain/principal.ts';
+import { actsForProject } from '../domain/principal-scopes.ts';
+import type { ExecutionRow, FunctionRow, ListQuery, Page, Store } from '../ports/store.ts';
+import { executionNotFound, findExecution, followExecution, mayRead, type ExecutionKey } from './find-execution.ts';
+import { requireFunction } from './functions.ts';
+import type { Body, FollowedLine, Invoke, Invoked, PendingExecution } from './invoke/invoke.ts';
+
+/** What a caller that waits is given at most; more has to be fetched from the function itself, as a stream. */
+const RESPONSE_BYTES_MAX = 20_971_520;
+/** How long the answer waits for work that goes on after the response (`waitUntil`); then the record says `processing`. */
+const AFTERMATH_MS = 1000;
+const EMPTY = new Uint8Array(0);
+
+export interface NewExecution {
+  readonly principal: Principal;
+  readonly method: string;
+  /** Origin of the URL that the function sees. */
+  readonly origin: string;
+  /** With query; starts with a slash. */
+  readonly path: string;
+  /** Flat: name, value, … */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array;
+  readonly clientIp: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** An execution with what only the caller that waited for it gets to see. */
+export interface WaitedExecution extends PendingExecution {
+  readonly responseHeaders: readonly string[];
+  readonly responseBody: Uint8Array;
+}
+
+export interface FollowWhich {
+  readonly functionId?: string | undefined;
+  readonly executionId?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface Executions {
+  /**
+   * Executes and waits for the whole response.
+   * @throws {PlatformError} `function_not_found`, `deployment_not_found`, `user_unauthorized`, `execution_sync_timed_out`,
+   * `general_bad_request` for a response that is too large, and what `Invoke` refuses with
+   */
+  create(projectId: string, functionId: string, request: NewExecution): Promise<WaitedExecution>;
+  /** @throws {PlatformError} `function_not_found`, `execution_not_found`, also for a reader that may not see it */
+  get(key: ExecutionKey, reader: Principal): Promise<PendingExecution>;
+  /** Of one function or of all; users see their own. @throws {PlatformError} `function_not_found` */
+  list(which: Omit<ExecutionKey, 'id'>, query: ListQuery, reader: Principal): Promise<Page<ExecutionRow>>;
+  /** Those that run now. */
+  live(projectId: string): readonly ExecutionRow[];
+  /** Ends it if it runs; one that has ended stays as it is. @throws {PlatformError} `user_unauthorized` for guests, `execution_not_found` */
+  cancel(key: ExecutionKey, reader: Principal): Promise<PendingExecution>;
+  /** @throws {PlatformError} `user_unauthorized` for guests and users, `function_not_found`, `execution_not_found`, `execution_in_progress` */
+  delete(key: ExecutionKey & { readonly functionId: string }, reader: Principal): Promise<void>;
+  /**
+   * Log lines: of an execution all there are and then the new ones until it ends; otherwise the new ones until the signal.
+   * @throws {PlatformError} `function_not_found`, `execution_not_found`
+   */
+  follow(projectId: string, which: FollowWhich): Promise<AsyncIterable<FollowedLine>>;
+}
+
+export interface ExecutionsOptions {
+  readonly store: Store;
+  readonly invoke: Invoke;
+  readonly limits: Pick<Limits, 'syncWaitSeconds'>;
+}
+
+export function createExecutions({ store, invoke, limits }: ExecutionsOptions): Executions {
+  const executions: Executions = {
+    async create(projectId, functionId, request) {
+      const row = await requireVisible(store, { projectId, functionId }, request.principal);
+      assertExecutable(row, request.principal);
+      const seconds = limits.syncWaitSeconds;
+      const late = new PlatformError(
+        'execution_sync_timed_out',
+        `Synchronous function execution timed out. Use asynchronous execution instead, or ensure the execution duration doesn't exceed ${seconds} seconds.`,
+      );
+      return withDeadline({ ms: seconds * 1000, late, signal: request.signal }, async (signal) =>
+        waitFor(
+          await invoke.invoke({
+            ...request,
+            projectId,
+            functionId,
+            signal,
+            trigger: 'http',
+            hops: request.principal.kind === 'execution' ? request.principal.hops + 1 : 0,
+          }),
+        ),
+      );
+    },
+
+    async get(key, reader) {
+      if (key.functionId !== null) await requireVisible(store, { projectId: key.projectId, functionId: key.functionId }, reader);
+      const found = await findExecution({ store, invoke }, key);
+      if (!mayRead(reader, found.row)) throw executionNotFound(key.id);
+      return found;
+    },
+
+    async list({ projectId, functionId }, query, reader) {
+      if (functionId !== null) await requireVisible(store, { projectId, functionId }, reader);
+      return store.executions.list(projectId, functionId, query, reader.kind === 'user' ? reader.userId : undefined);
+    },
+
+    live: (projectId) => invoke.live(projectId),
+
+    async cancel(key, reader) {
+      if (reader.kind === 'anonymous')
+        throw new PlatformError('user_unauthorized', 'Cannot cancel an execution for a caller who is nobody: use an API key.');
+      await executions.get(key, reader);
+      invoke.cancel(key.projectId, key.id);
+      return findExecution({ store, invoke }, key);
+    },
+
+    async delete({ projectId, functionId, id }, reader) {
+      // Guests and users hold the scope that executing asks for; the record is not theirs to remove.
+      if (!actsForProject(reader)) throw new PlatformError('user_unauthorized', 'Cannot delete an execution without an API key.');
+      await requireFunction(store, projectId, functionId);
+      const row = invoke.pending(id)?.row ?? (await store.executions.get(projectId, functionId, id));
+      if (row === null || row.projectId !== projectId || row.functionId !== functionId) throw executionNotFound(id);
+      if (!isTerminal(row.status) || invoke.pending(id) !== undefined) {
+        throw new PlatformError(
+          'execution_in_progress',
+          "Can't delete ongoing execution. Please wait for execution to finish before deleting it.",
+        );
+      }
+      if (!(await store.executions.delete(projectId, functionId, id))) throw executionNotFound(id);
+    },
+
+    async follow(projectId, { functionId, executionId, signal }) {
+      if (functionId !== undefined) await requireFunction(store, projectId, functionId);
+      if (executionId !== undefined)
+        return followExecution({ store, invoke }, { projectId, functionId: functionId ?? null, id: executionId }, signal);
+      return invoke.followLines({ projectId, signal, ...(functionId === undefined ? {} : { functionId }) });
+    },
+  };
+  return executions;
+}
+
+/** For callers that do not act for the project a disabled function is not there. */
+async function requireVisible(
+  store: Store,
+  { projectId, functionId }: { projectId: string; functionId: string },
+  principal: Principal,
+): Promise<FunctionRow> {
+  const row = await requireFunction(store, projectId, functionId);
+  if (!row.enabled && !actsForProject(principal))
+    throw new PlatformError('function_not_found', 'Function with the requested ID could not be found.');
+  return row;
+}
+
+/** In the order of the contract: a function without a deployment is not found, whoever asks. */
+function assertExecutable(row: FunctionRow, principal: Principal): void {
+  if (row.activeDeploymentId === null)
+    throw new PlatformError('deployment_not_found', 'Deployment not found. Create a deployment before trying to execute a function');
+  if (!mayExecute(principal, row.projectId, row.execute))
+    throw new PlatformError('user_unauthorized', executeRefusal(principal, row.execute));
+}
+
+/** Runs `work` with a signal that aborts at the deadline or with the caller's; then the error is `late`. */
+async function withDeadline<T>(
+  deadline: { ms: number; late: PlatformError; signal: AbortSignal | undefined },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const overdue = new AbortController();
+  const { promise: expired, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(deadline.late);
+    overdue.abort(deadline.late);
+  }, deadline.ms);
+  try {
+    const signal = deadline.signal === undefined ? overdue.signal : AbortSignal.any([deadline.signal, overdue.signal]);
+    return await Promise.race([work(signal), expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function waitFor(invoked: Invoked): Promise<WaitedExecution> {
+  const { outcome } = invoked;
+  const responseBody = outcome.kind === 'response' ? await readWhole(outcome.body) : EMPTY;
+  await settledWithin(invoked.ended, AFTERMATH_MS);
+  return {
+    row: invoked.row(),
+    lines: invoked.lines(),
+    responseHeaders: outcome.kind === 'response' ? outcome.headers : [],
+    responseBody,
+  };
+}
+
+async function readWhole(body: Body): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+    bytes += chunk.length;
+    // Leaving the loop cancels the stream.
+    if (bytes > RESPONSE_BYTES_MAX)
+      throw new PlatformError(
+        'general_bad_request',
+        `Failed to parse response: it is over ${RESPONSE_BYTES_MAX} bytes; call the function under /functions/<path> to get it as a stream.`,
+      );
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0] ?? EMPTY) : Buffer.concat(chunks);
+}
+
+async function settledWithin(promise: Promise<void>, ms: number): Promise<void> {
+  const { promise: timeUp, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([promise, timeUp]);
+  clearTimeout(timer);
+}
