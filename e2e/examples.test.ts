@@ -167,7 +167,7 @@ describe('import-csv', () => {
   });
 
   test('takes a file that is larger than what may be read as a whole', async () => {
-    const rows = 1_500_000;
+    const rows = 1_300_000;
     const response = await upload(new Blob(['product,cents\n', 'a product name,1\n'.repeat(rows)]));
     expect([response.status, await response.json()]).toEqual([200, { files: [expect.objectContaining({ rows, cents: rows })] }]);
   }, 60_000);

@@ -43,7 +43,7 @@ function errorsPage(specs) {
     '# Errors',
     '',
     'Every refusal of the platform and every failure of a function has a code. It is the field `type` in answers of `/v1`,',
-    'the field `errorCode` of an execution record, and the header `x-martlet-error` of an answer of a function address.',
+    'the field `errorCode` of an execution record and, in capitals, the field `code` in the answer of a function address.',
     '“Retry” tells whether the same request may succeed later, unchanged. A code is never renamed and never reused.',
     '',
     ...sections,

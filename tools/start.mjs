@@ -10,7 +10,7 @@ import { startServer } from './start/server-process.mjs';
 import { takeTour } from './start/tour.mjs';
 
 const { values: options } = parseArgs({
-  options: { once: { type: 'boolean', default: false }, port: { type: 'string', default: '7400' }, data: { type: 'string' } },
+  options: { once: { type: 'boolean', default: false }, port: { type: 'string', default: '8787' }, data: { type: 'string' } },
 });
 
 await runOnNode24(import.meta.url, async () => {

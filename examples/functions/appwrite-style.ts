@@ -1,8 +1,8 @@
 /**
  * A function as Appwrite's Node runtime takes it: one argument with `req`, `res`, `log` and `error`. It runs as it is.
  *
- *   curl http://127.0.0.1:7400/functions/appwrite-style/ping
- *   curl -H 'content-type: application/json' -d '{"celsius":21.5}' http://127.0.0.1:7400/functions/appwrite-style
+ *   curl http://127.0.0.1:8787/functions/appwrite-style/ping
+ *   curl -H 'content-type: application/json' -d '{"celsius":21.5}' http://127.0.0.1:8787/functions/appwrite-style
  */
 interface AppwriteContext {
   readonly req: { readonly method: string; readonly path: string; readonly bodyJson: unknown };

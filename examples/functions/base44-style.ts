@@ -2,7 +2,7 @@
  * A function as Base44 takes it: `Deno.serve`, `npm:` imports with exact versions and no package.json, and their SDK,
  * whose client is made from the headers that the platform adds to every request. It runs as it is.
  *
- *   curl -H 'content-type: application/json' -d '{"name":"Ada","times":2}' http://127.0.0.1:7400/functions/base44-style
+ *   curl -H 'content-type: application/json' -d '{"name":"Ada","times":2}' http://127.0.0.1:8787/functions/base44-style
  */
 import { createClientFromRequest } from 'npm:@base44/sdk@0.8.50';
 import { z } from 'npm:zod@4.6.7';

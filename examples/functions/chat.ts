@@ -2,7 +2,7 @@
  * Streams an answer word by word as server-sent events, the way a language model does. Stops working the moment the
  * reader goes away: `ctx.signal` aborts, and the stream is canceled.
  *
- *   curl -N 'http://127.0.0.1:7400/functions/chat?message=hello'
+ *   curl -N 'http://127.0.0.1:8787/functions/chat?message=hello'
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FunctionContext } from 'martlet';

@@ -2,7 +2,7 @@
  * A function that calls another one, several times at once, through the platform's front door. `MARTLET_URL` is the
  * platform as it is reached from inside; the calls carry their depth, so that a loop of functions is broken off.
  *
- *   curl 'http://127.0.0.1:7400/functions/greet-all?names=Ada,Grace,Edsger'
+ *   curl 'http://127.0.0.1:8787/functions/greet-all?names=Ada,Grace,Edsger'
  */
 import type { FunctionContext } from 'martlet';
 

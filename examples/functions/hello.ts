@@ -1,8 +1,8 @@
 /**
  * The smallest typed function: a web `Request` in, a web `Response` out, and a context with log, variables and facts.
  *
- *   curl 'http://127.0.0.1:7400/functions/hello?name=Ada'
- *   curl -H 'content-type: application/json' -d '{"name":"Ada"}' http://127.0.0.1:7400/functions/hello
+ *   curl 'http://127.0.0.1:8787/functions/hello?name=Ada'
+ *   curl -H 'content-type: application/json' -d '{"name":"Ada"}' http://127.0.0.1:8787/functions/hello
  */
 import type { FunctionConfig, FunctionContext } from 'martlet';
 

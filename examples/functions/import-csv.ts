@@ -3,7 +3,7 @@
  * so that a file of any size passes through a worker with little memory; nothing waits for the whole body.
  *
  *   printf 'product,cents\npen,120\npaper,480\n' > sales.csv
- *   curl -F file=@sales.csv http://127.0.0.1:7400/functions/import-csv
+ *   curl -F file=@sales.csv http://127.0.0.1:8787/functions/import-csv
  */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

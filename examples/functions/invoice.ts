@@ -1,7 +1,7 @@
 /**
  * Draws a PDF invoice with `pdf-lib` and answers it as a file.
  *
- *   curl -o invoice.pdf http://127.0.0.1:7400/functions/invoice \
+ *   curl -o invoice.pdf http://127.0.0.1:8787/functions/invoice \
  *     -d '{"number":"2026-001","customer":"Ada Lovelace","lines":[{"text":"Notes on the engine","quantity":3,"cents":4500}]}'
  */
 import { PDFDocument, StandardFonts, rgb } from 'pdf-lib';

@@ -3,7 +3,7 @@
  * read as text and verified before anything is parsed. Set the secret with `martlet secrets set STRIPE_WEBHOOK_SECRET=whsec_…`;
  * without it the example's own secret is used, which anybody can read here.
  *
- *   curl -d '{}' http://127.0.0.1:7400/functions/stripe-webhook        # refused: no signature
+ *   curl -d '{}' http://127.0.0.1:8787/functions/stripe-webhook        # refused: no signature
  */
 import Stripe from 'stripe';
 import type { FunctionContext } from 'martlet';
