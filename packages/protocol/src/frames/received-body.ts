@@ -1,0 +1,88 @@
+import { ReceiveCredit } from './stream-credit.ts';
+
+export interface ReceivedBodyOptions {
+  /** Sends credit for so many more bytes to the peer. */
+  grant(bytes: number): void;
+  /** The reader has given up. */
+  onCancel?(): void;
+}
+
+/**
+ * A body that arrives in chunks, as a stream. Credit is granted when a chunk is read, not when it arrives, so a slow
+ * reader holds at most one window.
+ */
+export class ReceivedBody {
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #options: ReceivedBodyOptions;
+  readonly #credit = new ReceiveCredit();
+  #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
+  #queue: Uint8Array<ArrayBuffer>[] = [];
+  #state: 'open' | 'ended' | 'abandoned' = 'open';
+  #wake: (() => void) | undefined;
+
+  constructor(options: ReceivedBodyOptions) {
+    this.#options = options;
+    this.stream = new ReadableStream(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => this.#pull(),
+        cancel: () => this.#cancel(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** Takes a chunk, copied by the caller. @throws {FrameError} when the peer had no credit for it */
+  push(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#credit.receive(chunk.length);
+    if (this.#state === 'abandoned') {
+      this.#consumed(chunk);
+      return;
+    }
+    this.#queue.push(chunk);
+    this.#wake?.();
+  }
+
+  end(): void {
+    if (this.#state === 'open') this.#state = 'ended';
+    this.#wake?.();
+  }
+
+  fail(reason: unknown): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'abandoned';
+    this.#queue = [];
+    this.#controller?.error(reason);
+    this.#wake?.();
+  }
+
+  async #pull(): Promise<void> {
+    if (this.#queue.length === 0 && this.#state === 'open') {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+    const chunk = this.#queue.shift();
+    if (chunk !== undefined) {
+      this.#controller?.enqueue(chunk);
+      this.#consumed(chunk);
+    } else if (this.#state === 'ended') {
+      this.#controller?.close();
+    }
+  }
+
+  #cancel(): void {
+    this.#state = 'abandoned';
+    this.#queue.forEach((chunk) => this.#consumed(chunk));
+    this.#queue = [];
+    this.#options.onCancel?.();
+  }
+
+  #consumed(chunk: Uint8Array): void {
+    const grant = this.#credit.consume(chunk.length);
+    if (grant > 0) this.#options.grant(grant);
+  }
+}
