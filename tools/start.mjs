@@ -1,7 +1,7 @@
 /**
  * `npm start`: the platform on its embedded store with the functions of examples/, and a short tour of it: one call
  * through the front door, the record it left, the sandbox it ran in. Then it stays up until Ctrl-C.
- * `--once` ends after the tour, `--port n` and `--data dir` are handed on.
+ * `--once` ends after the tour; `--port n`, `--data dir` and `--dir dir` (another project than examples/) are handed on.
  */
 import { parseArgs } from 'node:util';
 import { ensureBubblewrap } from './ensure-bubblewrap.mjs';
@@ -10,12 +10,17 @@ import { startServer } from './start/server-process.mjs';
 import { takeTour } from './start/tour.mjs';
 
 const { values: options } = parseArgs({
-  options: { once: { type: 'boolean', default: false }, port: { type: 'string', default: '8787' }, data: { type: 'string' } },
+  options: {
+    once: { type: 'boolean', default: false },
+    port: { type: 'string', default: '8787' },
+    data: { type: 'string' },
+    dir: { type: 'string', default: 'examples' },
+  },
 });
 
 await runOnNode24(import.meta.url, async () => {
   await ensureBubblewrap();
-  const server = await startServer({ port: Number(options.port), data: options.data });
+  const server = await startServer({ port: Number(options.port), data: options.data, dir: options.dir });
   const stop = () => server.stop();
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);

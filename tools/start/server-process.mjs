@@ -1,4 +1,4 @@
-/** Starts `martlet dev examples` as a process of its own, and tells when it serves and when it has ended. */
+/** Starts `martlet dev` as a process of its own, and tells when it serves and when it has ended. */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -14,10 +14,10 @@ const READY_WITHIN_MS = 180_000;
  * Resolves once the server serves: `ready` is the line that it printed, `stop()` asks it to end, `exited` settles
  * with its exit code, 0 where it was asked to stop. Rejects when it ends or says nothing before.
  */
-export async function startServer({ port, data }) {
+export async function startServer({ port, data, dir }) {
   const freePort = await pickPort(port);
   if (freePort !== port) console.log(`Port ${port} is taken; using ${freePort}.`);
-  const args = [MARTLET, '--json', 'dev', 'examples', '--port', String(freePort), ...(data === undefined ? [] : ['--data', data])];
+  const args = [MARTLET, '--json', 'dev', dir, '--port', String(freePort), ...(data === undefined ? [] : ['--data', data])];
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
 
   let stopping = false;
