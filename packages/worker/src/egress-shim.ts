@@ -10,7 +10,7 @@ import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
 import { failingLookup, failingLookupPromise } from './egress/failing-lookup.ts';
-import { handOver, prepareHandOver } from './egress/hand-over.ts';
+import { handOver, hasOwnBuffer, prepareHandOver } from './egress/hand-over.ts';
 import { readConnectArguments } from './egress/connect-target.ts';
 import { openTunnel } from './egress/tunnel.ts';
 
@@ -52,6 +52,7 @@ function connectThroughProxy(socket: Socket, target: { host: string; port: numbe
   const tunnel = openTunnel({
     ...target,
     ...options,
+    exact: hasOwnBuffer(socket),
     dial: (raw, path) => Reflect.apply(connectDirectly, raw, [{ path }]),
     onOpen(raw, firstBytes) {
       socket.off('close', abandon);

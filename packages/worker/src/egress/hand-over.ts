@@ -50,12 +50,6 @@ export function handOver(from: Socket, to: Socket, firstBytes: Buffer): void {
     from.destroy();
     return;
   }
-  // A server may speak first: bytes that came with the answer have no way into a buffer of the program's own.
-  if (firstBytes.length > 0 && hasOwnBuffer(to)) {
-    from.destroy();
-    to.destroy(new Error('Cannot connect: a socket with `onread` cannot take bytes that arrive together with the connection'));
-    return;
-  }
   handle.readStop();
   handle.reading = false;
   source._handle = null;
@@ -85,7 +79,8 @@ function feed(socket: Socket, handle: Handle | null, bytes: Buffer): void {
   else handle.receive(bytes);
 }
 
-function hasOwnBuffer(socket: Socket): boolean {
+/** Whether the program reads into a buffer of its own (`onread`), past the stream that other bytes could be put into. */
+export function hasOwnBuffer(socket: Socket): boolean {
   const inner = internals(socket);
   return Object.getOwnPropertySymbols(socket).some((symbol) => symbol.description === 'kBuffer' && Boolean(inner[symbol]));
 }

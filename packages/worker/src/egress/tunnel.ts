@@ -12,6 +12,8 @@ export interface TunnelOptions {
   readonly port: number;
   readonly socketPath: string;
   readonly token: string;
+  /** Reads not a byte more than the answer of the proxy: slower, for sockets that can be given none from elsewhere. */
+  readonly exact: boolean;
   /** Connects a socket to a path with Node's own `connect`. */
   readonly dial: (socket: Socket, path: string) => void;
   /** The way is open; `firstBytes` of the other side came together with the answer, often none. */
@@ -25,7 +27,7 @@ export interface Tunnel {
 }
 
 export function openTunnel(options: TunnelOptions): Tunnel {
-  const socket = new Socket();
+  const socket = new Socket(options.exact ? { onread: oneByteAtATime((byte) => onData(byte)) } : {});
   const name = authority(options);
   let answer: Buffer = Buffer.alloc(0);
   const fail = (reason: string, code: string): void => {
@@ -63,6 +65,17 @@ export function openTunnel(options: TunnelOptions): Tunnel {
     socket.write(`CONNECT ${name} HTTP/1.1\r\nHost: ${name}\r\nProxy-Authorization: Bearer ${options.token}\r\n\r\n`, 'latin1');
   }
   return { destroy: close };
+}
+
+/** The bytes after the last one asked for stay in the kernel. Reading stops when the socket is handed over or closed. */
+function oneByteAtATime(onByte: (byte: Buffer) => void): { buffer: Buffer; callback: (count: number, buffer: Uint8Array) => boolean } {
+  return {
+    buffer: Buffer.alloc(1),
+    callback(count, buffer) {
+      onByte(Buffer.from(buffer.subarray(0, count)));
+      return true;
+    },
+  };
 }
 
 function readRefusal(head: string): { reason: string; code: string } | undefined {
