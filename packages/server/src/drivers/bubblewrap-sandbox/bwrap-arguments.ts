@@ -1,4 +1,5 @@
 /** The command line that builds one sandbox: what is done before bubblewrap starts, what it mounts, what runs inside. */
+import { dirname } from 'node:path';
 import { EGRESS_SOCKET, type LaunchOptions } from '../../ports/sandbox.ts';
 
 export interface SandboxPlan {
@@ -31,6 +32,8 @@ const ENTER = [
   'if [ "$3" -gt 0 ]; then ulimit -d "$3"; fi',
   'count=$4; shift 4',
   'while [ "$count" -gt 0 ]; do echo $$ > "$1"; shift; count=$((count - 1)); done',
+  // Shells export where they are, which is a path of the host.
+  'unset PWD OLDPWD SHLVL',
   'exec "$@"',
 ].join('\n');
 
@@ -82,7 +85,8 @@ function mounts(plan: SandboxPlan): string[] {
     ['--ro-bind', plan.runtime, '/rt', '--ro-bind', plan.nodePath, '/rt/node'],
     plan.libraryFolders.flatMap((folder) => ['--symlink', '/rt/lib', folder]),
     tree === undefined ? [] : ['--ro-bind', tree, '/function'],
-    egressSocket === undefined ? [] : ['--ro-bind', egressSocket, EGRESS_SOCKET],
+    // A folder that bubblewrap makes on its own way is closed to other users, and the worker may be another.
+    egressSocket === undefined ? [] : ['--perms', '0755', '--dir', dirname(EGRESS_SOCKET), '--ro-bind', egressSocket, EGRESS_SOCKET],
     ['--proc', '/proc', '--dev', '/dev'],
     // Both are memory file systems without a size: only /tmp may be written to.
     ['--remount-ro', '/dev', '--remount-ro', '/'],

@@ -98,7 +98,12 @@ function endOf(child: ChildProcess, stderr: () => string): Promise<WorkerEnd> {
   });
 }
 
-const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+/** Some numbers have a second, older name further down the list: the first one is to win. */
+const signalNames = new Map(
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 function describeEnd(code: number | null, signal: string | null, stderr: string): WorkerEnd {
   // Shells and bubblewrap report the signal that ended the process inside as 128 and its number.

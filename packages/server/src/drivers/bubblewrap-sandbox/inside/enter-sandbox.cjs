@@ -12,6 +12,9 @@ for (const name of fs.readdirSync('/proc/self/fd')) {
   if (descriptor > CHANNEL && cameThroughExec(name)) fs.closeSync(descriptor);
 }
 
+// The one variable that bubblewrap sets itself, after it cleared all others.
+delete process.env.PWD;
+
 // Without a user namespace of its own the process starts as the real root with nothing but CAP_SETUID and CAP_SETGID.
 // Leaving uid 0 drops both; an error here ends the process before any function is loaded.
 if (process.getuid() === 0) {
