@@ -3,7 +3,6 @@
  * JavaScript there. The packages of this workspace go into the bundles, everything from npm stays outside.
  */
 import { cpSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -27,7 +26,7 @@ export async function writeBundles() {
   const threads = globSync('drivers/*/*-thread.ts', { cwd: SERVER });
   const results = await Promise.all([
     bundle({ entry: join(ROOT, 'packages/cli/src/main.ts'), outfile: 'cli.mjs', target: CLI_TARGET, plugins: [serverBesideCli] }),
-    bundle({ entry: join(SERVER, 'index.ts'), outfile: 'server.mjs', target: SERVER_TARGET, plugins: [bundledThreads, bundledWorker] }),
+    bundle({ entry: join(SERVER, 'index.ts'), outfile: 'server.mjs', target: SERVER_TARGET, plugins: [noWorkerSource] }),
     ...threads.map((thread) =>
       bundle({ entry: join(SERVER, thread), outfile: `${basename(thread, '.ts')}.mjs`, target: SERVER_TARGET, plugins: [] }),
     ),
@@ -78,27 +77,12 @@ const serverBesideCli = {
   },
 };
 
-/** Without its sources the worker cannot be bundled at start: the bundle that was made here is copied instead. */
-const bundledWorker = {
-  name: 'bundled-worker',
+/** app/server-files.ts bundles the worker only when it runs from source; here it finds the bundle beside itself. */
+const noWorkerSource = {
+  name: 'no-worker-source',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@martlet\/worker$/ }, () => ({ path: 'worker', namespace: 'bundled-worker' }));
-    onLoad({ filter: /.*/, namespace: 'bundled-worker' }, () => ({
-      contents: `import { copyFile } from 'node:fs/promises';
-export const bundleWorker = (outfile) => copyFile(new URL('./worker.cjs', import.meta.url), outfile);`,
-      resolveDir: ROOT,
-    }));
-  },
-};
-
-/** Threads are started by the address of their file, which is another one in the package. */
-const bundledThreads = {
-  name: 'bundled-threads',
-  setup({ onLoad }) {
-    onLoad({ filter: /packages\/server\/src\/.*\.ts$/ }, async ({ path }) => {
-      const contents = await readFile(path, 'utf8');
-      return { contents: contents.replace(/(new URL\('\.\/[\w-]+-thread)\.ts(', import\.meta\.url\))/g, '$1.mjs$2'), loader: 'ts' };
-    });
+    onResolve({ filter: /^@martlet\/worker$/ }, ({ path }) => ({ path, namespace: 'no-worker-source' }));
+    onLoad({ filter: /.*/, namespace: 'no-worker-source' }, () => ({ contents: 'export {};' }));
   },
 };
 
