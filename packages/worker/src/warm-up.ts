@@ -10,7 +10,19 @@ import process from 'node:process';
  * (2.2 ms, 328 KB), v8 (0.8 ms, 108 KB), Intl (12 ms, 1.7 MB). Modules that Node has loaded by itself cost nothing.
  */
 const MODULES = [
-  'http', 'https', 'http2', 'tls', 'net', 'zlib', 'crypto', 'stream/web', 'fs/promises', 'timers/promises', 'dns', 'os', 'assert',
+  'http',
+  'https',
+  'http2',
+  'tls',
+  'net',
+  'zlib',
+  'crypto',
+  'stream/web',
+  'fs/promises',
+  'timers/promises',
+  'dns',
+  'os',
+  'assert',
 ] as const;
 
 /** Makes the lazily defined globals that fetch and its bodies consist of. */

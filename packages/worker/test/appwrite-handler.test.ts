@@ -63,19 +63,45 @@ function contextFor(options: { url?: string; headers?: string[]; body?: string; 
 describe('req', () => {
   it('lists its keys in the order of the contract', () => {
     expect(Object.keys(contextFor().req)).toEqual([
-      'body', 'bodyRaw', 'bodyText', 'bodyJson', 'bodyBinary', 'headers', 'method', 'host', 'scheme', 'query', 'queryString', 'port', 'url', 'path',
+      'body',
+      'bodyRaw',
+      'bodyText',
+      'bodyJson',
+      'bodyBinary',
+      'headers',
+      'method',
+      'host',
+      'scheme',
+      'query',
+      'queryString',
+      'port',
+      'url',
+      'path',
     ]);
   });
 
   it('takes the URL apart without decoding it', () => {
     const { req } = contextFor({ url: 'http://f.example.com:8080/a%20b/c?x=%C3%BC&x=2&=v&y+z=a+b&k' });
-    expect(req).toMatchObject({ path: '/a%20b/c', queryString: 'x=%C3%BC&x=2&=v&y+z=a+b&k', query: { x: '2', 'y+z': 'a+b', k: '' }, host: 'f.example.com', port: 8080, scheme: 'http', method: 'GET' });
+    expect(req).toMatchObject({
+      path: '/a%20b/c',
+      queryString: 'x=%C3%BC&x=2&=v&y+z=a+b&k',
+      query: { x: '2', 'y+z': 'a+b', k: '' },
+      host: 'f.example.com',
+      port: 8080,
+      scheme: 'http',
+      method: 'GET',
+    });
     expect(req.url).toBe('http://f.example.com:8080/a%20b/c?x=%C3%BC&x=2&=v&y+z=a+b&k');
   });
 
   it('ends the query at a second question mark, keeps slashes, and leaves a default port out', () => {
     expect(contextFor({ url: 'http://h/a?b?c=d' }).req).toMatchObject({ path: '/a', queryString: 'b' });
-    expect(contextFor({ url: 'https://h:443//x//y?' }).req).toMatchObject({ path: '//x//y', queryString: '', port: 443, url: 'https://h//x//y' });
+    expect(contextFor({ url: 'https://h:443//x//y?' }).req).toMatchObject({
+      path: '//x//y',
+      queryString: '',
+      port: 443,
+      url: 'https://h//x//y',
+    });
     expect(contextFor({ url: 'http://[::1]:81/' }).req).toMatchObject({ host: '[::1]', port: 81 });
   });
 
@@ -103,7 +129,24 @@ describe('req', () => {
 
   it('lowers header names, joins repeated ones, and lets no caller override the platform', () => {
     const { headers } = contextFor({
-      headers: ['X-A', '1', 'x-a', '2', 'Cookie', 'a=1', 'cookie', 'b=2', 'Host', 'h', 'host', 'evil', 'X-Open-Runtimes-Secret', 's', 'X-Appwrite-User-Id', 'forged'],
+      headers: [
+        'X-A',
+        '1',
+        'x-a',
+        '2',
+        'Cookie',
+        'a=1',
+        'cookie',
+        'b=2',
+        'Host',
+        'h',
+        'host',
+        'evil',
+        'X-Open-Runtimes-Secret',
+        's',
+        'X-Appwrite-User-Id',
+        'forged',
+      ],
       platform: [['x-appwrite-user-id', 'u1']],
     }).req;
     expect(headers).toEqual({ 'x-a': '1, 2', cookie: 'a=1; b=2', host: 'h', 'x-appwrite-user-id': 'u1' });
@@ -132,13 +175,19 @@ describe('res', () => {
   });
 
   it('lets json() set the content type whatever the handler gave', () => {
-    expect(headersOf(json({}, 200, { 'Content-Type': 'text/html', 'x-a': 1 }))).toEqual({ 'x-a': ['1'], 'content-type': ['application/json; charset=utf-8'] });
+    expect(headersOf(json({}, 200, { 'Content-Type': 'text/html', 'x-a': 1 }))).toEqual({
+      'x-a': ['1'],
+      'content-type': ['application/json; charset=utf-8'],
+    });
   });
 
-  it.each([Buffer.from([1, 2]), new Uint8Array([1, 2]), new Uint8Array([1, 2]).buffer, new DataView(new Uint8Array([1, 2]).buffer), new Uint8Array([0, 1, 2]).subarray(1)])(
-    'sends binary %s as its bytes',
-    (bytes) => expect([...toResponseParts(binary(bytes)).body]).toEqual([1, 2]),
-  );
+  it.each([
+    Buffer.from([1, 2]),
+    new Uint8Array([1, 2]),
+    new Uint8Array([1, 2]).buffer,
+    new DataView(new Uint8Array([1, 2]).buffer),
+    new Uint8Array([0, 1, 2]).subarray(1),
+  ])('sends binary %s as its bytes', (bytes) => expect([...toResponseParts(binary(bytes)).body]).toEqual([1, 2]));
 
   it('refuses bodies that are no text or no JSON', () => {
     expect(() => res.text(Reflect.get({}, 'x'))).toThrow(TypeError);
@@ -174,11 +223,20 @@ describe('the output of a handler', () => {
   });
 
   it.each([undefined, null, 'hello', 42, true])('is missing when it is %s', (output) => expect(failure(output).kind).toBe('no_response'));
-  it('says what to do when nothing was returned', () => expect(failure(undefined).message).toBe('Return statement missing. return context.res.empty() if no response is expected.'));
-  it.each([99, 199, 600, 1000, 'abc', Number.NaN, {}, Symbol('s')])('is invalid with the status %s', (statusCode) => expect(failure({ statusCode }).kind).toBe('response_invalid'));
+  it('says what to do when nothing was returned', () =>
+    expect(failure(undefined).message).toBe('Return statement missing. return context.res.empty() if no response is expected.'));
+  it.each([99, 199, 600, 1000, 'abc', Number.NaN, {}, Symbol('s')])('is invalid with the status %s', (statusCode) =>
+    expect(failure({ statusCode }).kind).toBe('response_invalid'),
+  );
 
   it.each([
-    { 'x-a': 'a\nb' }, { 'x-a': 'a\r\nset-cookie: b' }, { 'x-a': '日本' }, { 'x-a': undefined }, { 'x a': 'b' }, { '': 'b' }, { 'x-a': ['ok', 'bad\0'] },
+    { 'x-a': 'a\nb' },
+    { 'x-a': 'a\r\nset-cookie: b' },
+    { 'x-a': '日本' },
+    { 'x-a': undefined },
+    { 'x a': 'b' },
+    { '': 'b' },
+    { 'x-a': ['ok', 'bad\0'] },
   ])('is invalid with the headers %j and names the culprit', (headers) => {
     const { kind, message } = failure({ headers });
     expect(kind).toBe('response_invalid');
@@ -193,7 +251,9 @@ describe('the output of a handler', () => {
 
   it('repeats headers that are lists, drops platform headers and framing, writes numbers as text', () => {
     expect(headersOf({ headers: { 'Set-Cookie': ['a=1', 'b=2'], 'X-Open-Runtimes-Log-Id': 'x', 'Content-Length': 9, 'x-n': 5 } })).toEqual({
-      'set-cookie': ['a=1', 'b=2'], 'x-n': ['5'], 'content-type': ['text/plain; charset=utf-8'],
+      'set-cookie': ['a=1', 'b=2'],
+      'x-n': ['5'],
+      'content-type': ['text/plain; charset=utf-8'],
     });
     expect(headersOf({ headers: new Headers({ 'x-a': '1' }) })['x-a']).toEqual(['1']);
   });
@@ -203,7 +263,9 @@ describe('the output of a handler', () => {
     ['TEXT/PLAIN', 'text/plain; charset=utf-8'],
     ['Text/HTML; Charset=ISO-8859-1', 'Text/HTML; Charset=ISO-8859-1'],
     ['multipart/form-data; boundary=AbC', 'multipart/form-data; boundary=AbC'],
-  ])('turns the content type %s into %s', (given, sent) => expect(headersOf({ headers: { 'content-type': given } })['content-type']).toEqual([sent]));
+  ])('turns the content type %s into %s', (given, sent) =>
+    expect(headersOf({ headers: { 'content-type': given } })['content-type']).toEqual([sent]),
+  );
 
   it.each([204, 304])('has no body with status %i', (statusCode) => expect(toResponseParts({ statusCode, body: 'x' }).body.length).toBe(0));
 });

@@ -15,10 +15,13 @@ import { openConnectProxy, type ConnectProxy } from './support/connect-proxy.ts'
 const HOST = 'allowed.test';
 const folder = mkdtempSync(join(tmpdir(), 'martlet-egress-'));
 const certificate = makeCertificate();
-const refusal = (status: string, ...headers: string[]): string => `HTTP/1.1 ${status}\r\n${headers.map((line) => `${line}\r\n`).join('')}\r\n`;
+const refusal = (status: string, ...headers: string[]): string =>
+  `HTTP/1.1 ${status}\r\n${headers.map((line) => `${line}\r\n`).join('')}\r\n`;
 
 const web = http.createServer((request, response) => response.end(`hello ${request.url}`));
-const secure = certificate && http2.createSecureServer({ ...certificate, allowHTTP1: true }, (request, response) => response.end(`secure ${request.httpVersion}`));
+const secure =
+  certificate &&
+  http2.createSecureServer({ ...certificate, allowHTTP1: true }, (request, response) => response.end(`secure ${request.httpVersion}`));
 /** Speaks first, then echoes, and says when the other side has ended. */
 const talker = net.createServer({ allowHalfOpen: true }, (socket) => {
   socket.on('error', () => undefined);
@@ -31,7 +34,8 @@ let uninstall: () => void;
 const ownCertificates = tls.getCACertificates('default');
 
 beforeAll(async () => {
-  for (const server of [web, secure, talker]) if (server) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  for (const server of [web, secure, talker])
+    if (server) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
   proxy = await openConnectProxy(join(folder, 'egress.sock'), {
     glued: ['glued.test'],
     answers: {
@@ -76,12 +80,15 @@ describe('a connection through the proxy', () => {
   it('serves fetch, and shows the token and the name, not an address', async () => {
     const response = await fetch(`http://${HOST}:${portOf(web)}/a?b`);
     expect(await response.text()).toBe('hello /a?b');
-    expect(proxy.heads[0]).toBe(`CONNECT ${HOST}:${portOf(web)} HTTP/1.1\r\nHost: ${HOST}:${portOf(web)}\r\nProxy-Authorization: Bearer secret-token`);
+    expect(proxy.heads[0]).toBe(
+      `CONNECT ${HOST}:${portOf(web)} HTTP/1.1\r\nHost: ${HOST}:${portOf(web)}\r\nProxy-Authorization: Bearer secret-token`,
+    );
   });
 
   it('is kept alive by an http agent', async () => {
     const agent = new http.Agent({ keepAlive: true });
-    for (const path of ['/1', '/2', '/3']) expect(await textOf(http.get({ host: HOST, port: portOf(web), path, agent }))).toBe(`hello ${path}`);
+    for (const path of ['/1', '/2', '/3'])
+      expect(await textOf(http.get({ host: HOST, port: portOf(web), path, agent }))).toBe(`hello ${path}`);
     expect(proxy.heads.length).toBe(1);
     agent.destroy();
   });
@@ -166,7 +173,9 @@ describe.skipIf(certificate === undefined)('TLS through the proxy', () => {
   it('negotiates a protocol, resumes a session, and knows the name', async () => {
     const connect = (options: tls.ConnectionOptions): Promise<tls.TLSSocket> =>
       new Promise((resolve, reject) => {
-        const socket = tls.connect({ host: HOST, port: port(), servername: HOST, ALPNProtocols: ['h2'], ...options }, () => resolve(socket)).on('error', reject);
+        const socket = tls
+          .connect({ host: HOST, port: port(), servername: HOST, ALPNProtocols: ['h2'], ...options }, () => resolve(socket))
+          .on('error', reject);
       });
     const first = await connect({});
     expect([first.alpnProtocol, first.authorized, first.encrypted]).toEqual(['h2', true, true]);
@@ -190,7 +199,9 @@ describe.skipIf(certificate === undefined)('TLS through the proxy', () => {
   });
 
   it('fails as usual where the server does not speak it', async () => {
-    const error = await new Promise<NodeJS.ErrnoException>((resolve) => tls.connect({ host: 'glued.test', port: portOf(talker) }).on('error', resolve));
+    const error = await new Promise<NodeJS.ErrnoException>((resolve) =>
+      tls.connect({ host: 'glued.test', port: portOf(talker) }).on('error', resolve),
+    );
     expect(error.code).toBe('ERR_SSL_WRONG_VERSION_NUMBER');
   });
 });
@@ -231,7 +242,10 @@ describe('a connection that is refused', () => {
 
 describe('looking up names', () => {
   it('fails with a sentence that says what to do, and still knows addresses', async () => {
-    await expect(dns.promises.lookup('example.com')).rejects.toMatchObject({ code: 'ENOTFOUND', message: expect.stringContaining('Connect to the name itself') });
+    await expect(dns.promises.lookup('example.com')).rejects.toMatchObject({
+      code: 'ENOTFOUND',
+      message: expect.stringContaining('Connect to the name itself'),
+    });
     const error = await new Promise<NodeJS.ErrnoException | null>((resolve) => dns.lookup('example.com', { all: true }, resolve));
     expect(error).toMatchObject({ code: 'ENOTFOUND', hostname: 'example.com' });
     expect(await dns.promises.lookup('192.0.2.1')).toEqual({ address: '192.0.2.1', family: 4 });
@@ -241,8 +255,23 @@ describe('looking up names', () => {
 function makeCertificate(): { key: Buffer; cert: string } | undefined {
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   const made = spawnSync('openssl', [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-keyout', key, '-out', cert,
-    '-subj', `/CN=${HOST}`, '-addext', `subjectAltName=DNS:${HOST}`,
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '2',
+    '-keyout',
+    key,
+    '-out',
+    cert,
+    '-subj',
+    `/CN=${HOST}`,
+    '-addext',
+    `subjectAltName=DNS:${HOST}`,
   ]);
   if (made.status === 0) return { key: readFileSync(key), cert: readFileSync(cert, 'utf8') };
   console.warn(`TLS tests are skipped: openssl cannot make a certificate here (${made.error?.message ?? String(made.stderr)})`);

@@ -101,8 +101,24 @@ function createRequest({ request, bodyBytes, platformHeaders }: AppwriteContextO
 
 /** Of these a second one is ignored, like in `node:http`; other headers that come twice are joined. */
 const SINGLE = new Set([
-  'age', 'authorization', 'content-length', 'content-type', 'etag', 'expires', 'from', 'host', 'if-modified-since', 'if-unmodified-since',
-  'last-modified', 'location', 'max-forwards', 'proxy-authorization', 'referer', 'retry-after', 'server', 'user-agent',
+  'age',
+  'authorization',
+  'content-length',
+  'content-type',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
 ]);
 
 function collectHeaders(flat: readonly string[], platform: Iterable<readonly [string, string]>): Record<string, string> {

@@ -30,7 +30,10 @@ export const appwriteResponse: AppwriteResponse = Object.freeze({
   json(value: unknown, status?: number, headers?: Headers) {
     // The own content type comes last and wins, however the handler spelt its own.
     const given = Object.entries(headers ?? {}).filter(([name]) => name.toLowerCase() !== 'content-type');
-    return output(Buffer.from(JSON.stringify(value), 'utf8'), status ?? 200, { ...Object.fromEntries(given), 'content-type': 'application/json' });
+    return output(Buffer.from(JSON.stringify(value), 'utf8'), status ?? 200, {
+      ...Object.fromEntries(given),
+      'content-type': 'application/json',
+    });
   },
   binary: (bytes: unknown, status?: number, headers?: Headers) => output(toBytes(bytes), status ?? 200, headers),
   empty: () => output('', 204, {}),

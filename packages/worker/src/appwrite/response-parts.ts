@@ -29,7 +29,10 @@ export function toResponseParts(output: unknown): ResponseParts {
     throw new HandlerFailure('no_response', 'Return statement missing. return context.res.empty() if no response is expected.');
   }
   if (typeof output !== 'object') {
-    throw new HandlerFailure('no_response', `Cannot answer with a ${typeof output}: return context.res.text(…), or another function of context.res.`);
+    throw new HandlerFailure(
+      'no_response',
+      `Cannot answer with a ${typeof output}: return context.res.text(…), or another function of context.res.`,
+    );
   }
   const parts: { statusCode?: unknown; headers?: unknown; body?: unknown } = output;
   const status = readStatus(parts.statusCode);
@@ -51,7 +54,11 @@ function readHeaders(value: unknown): string[] {
   for (const [given, content] of headerEntries(value)) {
     const name = given.toLowerCase();
     if (name.startsWith('x-open-runtimes-') || FRAMING.has(name)) continue;
-    if (!TOKEN.test(name)) throw new HandlerFailure('response_invalid', `Cannot answer with the header ${show(given)}: it is not a header name (ERR_INVALID_HTTP_TOKEN).`);
+    if (!TOKEN.test(name))
+      throw new HandlerFailure(
+        'response_invalid',
+        `Cannot answer with the header ${show(given)}: it is not a header name (ERR_INVALID_HTTP_TOKEN).`,
+      );
     for (const item of Array.isArray(content) ? content : [content]) {
       const text = readValue(name, item);
       bytes += name.length + text.length;
@@ -60,7 +67,10 @@ function readHeaders(value: unknown): string[] {
     }
   }
   if (flat.length > HEADERS_MAX * 2 || bytes > HEADER_BYTES_MAX) {
-    throw new HandlerFailure('response_invalid', `Cannot answer with ${flat.length / 2} headers of ${bytes} bytes: at most ${HEADERS_MAX} headers of ${HEADER_BYTES_MAX} bytes are allowed.`);
+    throw new HandlerFailure(
+      'response_invalid',
+      `Cannot answer with ${flat.length / 2} headers of ${bytes} bytes: at most ${HEADERS_MAX} headers of ${HEADER_BYTES_MAX} bytes are allowed.`,
+    );
   }
   flat.push('content-type', withCharset(contentType ?? 'text/plain'));
   return flat;
@@ -69,7 +79,8 @@ function readHeaders(value: unknown): string[] {
 /** A plain object, or the web's `Headers`. Of names that differ in case only, the last wins, as when they were set one after the other. */
 function headerEntries(value: unknown): Iterable<[string, unknown]> {
   if (value === undefined || value === null) return [];
-  if (typeof value !== 'object') throw new HandlerFailure('response_invalid', `Cannot answer with headers of type ${typeof value}: they must be an object.`);
+  if (typeof value !== 'object')
+    throw new HandlerFailure('response_invalid', `Cannot answer with headers of type ${typeof value}: they must be an object.`);
   if (value instanceof Headers) return value.entries();
   const last = new Map<string, [string, unknown]>();
   for (const [name, content] of Object.entries(value)) last.set(name.toLowerCase(), [name, content]);
@@ -77,10 +88,17 @@ function headerEntries(value: unknown): Iterable<[string, unknown]> {
 }
 
 function readValue(name: string, value: unknown): string {
-  if (value === undefined) throw new HandlerFailure('response_invalid', `Cannot answer with the header "${name}": its value is undefined (ERR_HTTP_INVALID_HEADER_VALUE).`);
+  if (value === undefined)
+    throw new HandlerFailure(
+      'response_invalid',
+      `Cannot answer with the header "${name}": its value is undefined (ERR_HTTP_INVALID_HEADER_VALUE).`,
+    );
   const text = String(value);
   if (VALUE.test(text)) return text;
-  throw new HandlerFailure('response_invalid', `Cannot answer with the header "${name}": its value has a character that a header cannot hold (ERR_INVALID_CHAR).`);
+  throw new HandlerFailure(
+    'response_invalid',
+    `Cannot answer with the header "${name}": its value has a character that a header cannot hold (ERR_INVALID_CHAR).`,
+  );
 }
 
 /** Contract, section 7.4: text gets a charset, and the whole value is lowered unless it names one itself. */

@@ -30,7 +30,10 @@ export function installConsole({ write, scope = () => undefined, mapText = (text
     const mapped = mapText(text);
     write(level, indent === '' ? mapped : indent + mapped.replaceAll('\n', `\n${indent}`));
   };
-  const at = (level: LogLevel) => (...values: unknown[]) => writeText(level, formatLog(values));
+  const at =
+    (level: LogLevel) =>
+    (...values: unknown[]) =>
+      writeText(level, formatLog(values));
   const info = at('info');
   Object.assign(console, {
     log: info,

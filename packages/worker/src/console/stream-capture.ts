@@ -48,5 +48,7 @@ function decode(chunk: unknown, encoding: unknown, decoder: StringDecoder): stri
     return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? decoder.write(Buffer.from(chunk, encoding)) : chunk;
   }
   if (ArrayBuffer.isView(chunk)) return decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-  throw Object.assign(new TypeError('The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or DataView.'), { code: 'ERR_INVALID_ARG_TYPE' });
+  throw Object.assign(new TypeError('The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or DataView.'), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
 }

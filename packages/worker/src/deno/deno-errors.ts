@@ -13,9 +13,30 @@ class DenoError extends Error {
 export class NotSupported extends DenoError {}
 
 const NAMES = [
-  'AddrInUse', 'AddrNotAvailable', 'AlreadyExists', 'BadResource', 'BrokenPipe', 'Busy', 'ConnectionAborted', 'ConnectionRefused',
-  'ConnectionReset', 'FilesystemLoop', 'Http', 'Interrupted', 'InvalidData', 'IsADirectory', 'NetworkUnreachable', 'NotADirectory',
-  'NotCapable', 'NotConnected', 'NotFound', 'PermissionDenied', 'TimedOut', 'UnexpectedEof', 'WouldBlock', 'WriteZero',
+  'AddrInUse',
+  'AddrNotAvailable',
+  'AlreadyExists',
+  'BadResource',
+  'BrokenPipe',
+  'Busy',
+  'ConnectionAborted',
+  'ConnectionRefused',
+  'ConnectionReset',
+  'FilesystemLoop',
+  'Http',
+  'Interrupted',
+  'InvalidData',
+  'IsADirectory',
+  'NetworkUnreachable',
+  'NotADirectory',
+  'NotCapable',
+  'NotConnected',
+  'NotFound',
+  'PermissionDenied',
+  'TimedOut',
+  'UnexpectedEof',
+  'WouldBlock',
+  'WriteZero',
 ] as const;
 type ErrorName = (typeof NAMES)[number];
 

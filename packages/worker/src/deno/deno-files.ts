@@ -27,13 +27,21 @@ interface MakeTempOptions {
 
 /** Each name with what makes it; see `defineLazily`. */
 export const fileFunctions: Readonly<Record<string, () => unknown>> = {
-  readFile: () => later(async (path: Path, options?: ReadOptions) => new Uint8Array(await fs.promises.readFile(path, { signal: options?.signal }))),
+  readFile: () =>
+    later(async (path: Path, options?: ReadOptions) => new Uint8Array(await fs.promises.readFile(path, { signal: options?.signal }))),
   readFileSync: () => now((path: Path) => new Uint8Array(fs.readFileSync(path))),
-  readTextFile: () => later((path: Path, options?: ReadOptions) => fs.promises.readFile(path, { encoding: 'utf8', signal: options?.signal })),
+  readTextFile: () =>
+    later((path: Path, options?: ReadOptions) => fs.promises.readFile(path, { encoding: 'utf8', signal: options?.signal })),
   readTextFileSync: () => now((path: Path) => fs.readFileSync(path, 'utf8')),
-  writeFile: () => later((path: Path, data: Uint8Array | ReadableStream<Uint8Array>, options?: WriteOptions) => fs.promises.writeFile(path, data, writeOptions(options))),
+  writeFile: () =>
+    later((path: Path, data: Uint8Array | ReadableStream<Uint8Array>, options?: WriteOptions) =>
+      fs.promises.writeFile(path, data, writeOptions(options)),
+    ),
   writeFileSync: () => now((path: Path, data: Uint8Array, options?: WriteOptions) => fs.writeFileSync(path, data, writeOptions(options))),
-  writeTextFile: () => later((path: Path, data: string | ReadableStream<string>, options?: WriteOptions) => fs.promises.writeFile(path, data, writeOptions(options))),
+  writeTextFile: () =>
+    later((path: Path, data: string | ReadableStream<string>, options?: WriteOptions) =>
+      fs.promises.writeFile(path, data, writeOptions(options)),
+    ),
   writeTextFileSync: () => now((path: Path, data: string, options?: WriteOptions) => fs.writeFileSync(path, data, writeOptions(options))),
   mkdir: () => later(async (path: Path, options?: fs.MakeDirectoryOptions) => void (await fs.promises.mkdir(path, options))),
   mkdirSync: () => now((path: Path, options?: fs.MakeDirectoryOptions) => void fs.mkdirSync(path, options)),
@@ -59,7 +67,9 @@ export const fileFunctions: Readonly<Record<string, () => unknown>> = {
   makeTempFileSync: () => now(makeTempFile),
 };
 
-function writeOptions({ append = false, create = true, createNew = false, mode, signal }: WriteOptions = {}): fs.WriteFileOptions & { signal?: AbortSignal } {
+function writeOptions({ append = false, create = true, createNew = false, mode, signal }: WriteOptions = {}): fs.WriteFileOptions & {
+  signal?: AbortSignal;
+} {
   const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_TRUNC } = fs.constants;
   const flags = O_WRONLY | (append ? O_APPEND : O_TRUNC) | (create || createNew ? O_CREAT : 0) | (createNew ? O_EXCL : 0);
   // The types know only names of flags; Node takes their numbers as well, and no name says "write, but do not create".

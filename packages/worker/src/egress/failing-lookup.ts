@@ -2,6 +2,7 @@
  * `dns.lookup` in a sandbox: there is nobody to ask. The message says what to do instead, where the system's own would
  * be `EAI_AGAIN`, which reads like an outage.
  */
+// oxlint-disable no-underscore-dangle -- this is Node's name
 import type dns from 'node:dns';
 import { isIP } from 'node:net';
 
@@ -30,6 +31,8 @@ function needsNobody(host: unknown): boolean {
 }
 
 function lookupError(hostname: string): Error {
-  const error = new Error(`Cannot look up ${hostname}: names are resolved outside of the sandbox. Connect to the name itself, without resolving it first`);
+  const error = new Error(
+    `Cannot look up ${hostname}: names are resolved outside of the sandbox. Connect to the name itself, without resolving it first`,
+  );
   return Object.assign(error, { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname });
 }

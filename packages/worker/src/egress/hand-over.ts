@@ -4,6 +4,7 @@
  * given a new handle while it is connecting. Copying bytes between two sockets instead would cost every function two
  * more stream stages, and TLS its fast path in C++.
  */
+// oxlint-disable no-underscore-dangle -- these are Node's names
 import { Socket } from 'node:net';
 
 interface Handle {
@@ -29,7 +30,8 @@ const REINITIALIZE = Object.getOwnPropertySymbols(Socket.prototype).find((symbol
  * @throws {Error} when this Node does not have what a hand-over needs
  */
 export function prepareHandOver(socket?: Socket): void {
-  if (REINITIALIZE === undefined) throw new Error(`Cannot install the way out: Node ${process.version} cannot give a new handle to a socket`);
+  if (REINITIALIZE === undefined)
+    throw new Error(`Cannot install the way out: Node ${process.version} cannot give a new handle to a socket`);
   if (socket === undefined) return;
   const inner = internals(socket);
   // A socket that was closed may connect anew, as with Node's own connect().

@@ -56,7 +56,9 @@ export function openTunnel(options: TunnelOptions): Tunnel {
     socket.destroy();
   };
   socket.on('data', onData);
-  socket.on('error', (error: NodeJS.ErrnoException) => fail(`the egress proxy cannot be reached (${error.code ?? error.message})`, 'EGRESS_UNREACHABLE'));
+  socket.on('error', (error: NodeJS.ErrnoException) =>
+    fail(`the egress proxy cannot be reached (${error.code ?? error.message})`, 'EGRESS_UNREACHABLE'),
+  );
   socket.on('end', () => fail('the egress proxy closed the connection', 'ECONNRESET'));
   if (name === undefined) {
     process.nextTick(fail, 'the host is not a valid name', 'ENOTFOUND');

@@ -63,7 +63,9 @@ function errorsOf(error: object): unknown[] {
 }
 
 function isErrorLike(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && (typeof read(value, 'stack') === 'string' || typeof read(value, 'message') === 'string');
+  return (
+    typeof value === 'object' && value !== null && (typeof read(value, 'stack') === 'string' || typeof read(value, 'message') === 'string')
+  );
 }
 
 function textOf(object: object, key: string): string | undefined {

@@ -11,7 +11,10 @@ export interface ConnectProxy {
 }
 
 /** `answers`: by host, the raw answer to give instead of a connection. Hosts in `glued` get first bytes and answer in one write. */
-export async function openConnectProxy(path: string, { answers = {}, glued = [] }: { answers?: Record<string, string>; glued?: string[] } = {}): Promise<ConnectProxy> {
+export async function openConnectProxy(
+  path: string,
+  { answers = {}, glued = [] }: { answers?: Record<string, string>; glued?: string[] } = {},
+): Promise<ConnectProxy> {
   const heads: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {
@@ -35,7 +38,9 @@ export async function openConnectProxy(path: string, { answers = {}, glued = [] 
   const join = (client: Socket, { port, early, glued: isGlued }: { port: number; early: Buffer; glued: boolean }): void => {
     const upstream = new Socket({ allowHalfOpen: true });
     sockets.add(upstream);
-    upstream.on('error', () => client.end('HTTP/1.1 502 Bad Gateway\r\nx-martlet-code: ECONNREFUSED\r\nx-martlet-reason: nobody listens there\r\n\r\n'));
+    upstream.on('error', () =>
+      client.end('HTTP/1.1 502 Bad Gateway\r\nx-martlet-code: ECONNREFUSED\r\nx-martlet-reason: nobody listens there\r\n\r\n'),
+    );
     upstream.once('connect', async () => {
       const answer = Buffer.from('HTTP/1.1 200 Connection established\r\nx-martlet-reason: ok\r\n\r\n');
       const first = isGlued ? await new Promise<Buffer>((resolve) => upstream.once('data', resolve)) : Buffer.alloc(0);
