@@ -1,5 +1,5 @@
 /** Starts `martlet dev` as a process of its own, and tells when it serves and when it has ended. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +35,17 @@ export async function startServer({ port, data, dir }) {
     stop();
     throw error;
   }
+}
+
+/** What `martlet doctor` finds, as it prints it for programs. It ends with 1 where something is broken, and prints all the same. */
+export function examineMachine() {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [MARTLET, '--json', 'doctor'], { cwd: ROOT }, (error, stdout) => {
+      const found = parse(stdout);
+      if (found === undefined) reject(error ?? new Error('Cannot examine this machine: martlet doctor printed nothing.'));
+      else resolve(found);
+    });
+  });
 }
 
 function readyLine(child, exited) {

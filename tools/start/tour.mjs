@@ -1,4 +1,5 @@
 /** Calls one example the way any client does, and shows what the platform knows about that call. */
+import { examineMachine } from './server-process.mjs';
 
 const LIVE_WITHIN_MS = 120_000;
 const RECORDED_WITHIN_MS = 10_000;
@@ -19,7 +20,7 @@ export async function takeTour(ready) {
       .split('\n')
       .map((line) => `log  ${line}`),
   ]);
-  section('The sandbox', tierLines(ready));
+  section('The sandbox', await tierLines(ready));
   section('Addresses', [
     `functions  ${ready.url}/functions/<name>`,
     `API        ${ready.url}/v1  (read it at ${ready.url}/v1/docs)`,
@@ -56,10 +57,14 @@ async function readExecution({ url, project, apiKey }, id) {
   }
 }
 
-function tierLines({ tier, tierReason, checks = [] }) {
+/** What the tier means, and below the strongest one what the machine lacks for a stronger one. */
+async function tierLines({ tier }) {
+  const meaning = `tier ${tier}: ${TIERS[tier] ?? 'unknown'}`;
+  if (tier === 'A') return [meaning];
+  const { checks } = await examineMachine();
   return [
-    `tier ${tier}: ${tierReason ?? TIERS[tier] ?? 'unknown'}`,
-    ...checks.map((check) => `${check.ok ? 'yes' : 'no '}  ${check.feature}: ${check.detail}`),
+    meaning,
+    ...checks.filter(({ state, check }) => state !== 'good' && check !== 'port').map(({ check, detail }) => `${check}: ${detail}`),
   ];
 }
 
@@ -74,7 +79,7 @@ function tryNext({ url }) {
     `curl -N '${url}/functions/chat?message=hello'`,
     `curl '${url}/functions/greet-all?names=Ada,Grace,Edsger'`,
     `curl -o invoice.pdf ${url}/functions/invoice -d '{"number":"2026-001","customer":"Ada","lines":[{"text":"Notes","quantity":3,"cents":4500}]}'`,
-    'npx martlet executions list      npx martlet logs hello      npx martlet doctor',
+    'cd examples && npx martlet executions list     and: npx martlet logs --follow, npx martlet doctor',
   ];
 }
 

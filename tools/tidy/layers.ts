@@ -79,8 +79,11 @@ export const layers: Readonly<Record<string, Layer>> = {
   cli: { paths: ['packages/cli/src/'], imports: ['protocol', 'app'], builtins: 'all', packages: 'all', ambient: 'all' },
 };
 
-/** Code that drivers of one kind share: SQL that both dialects understand. */
-const SHARED_BY_DRIVERS = 'drivers/sql';
+/** Code that drivers of one kind share, each with what it is. */
+const SHARED_BY_DRIVERS: Readonly<Record<string, string>> = {
+  'drivers/sql': 'SQL that every dialect understands',
+  'drivers/worker-process': 'starting a worker as a process, with or without a wall around it',
+};
 
 /** Files that are in a folder without belonging to its layer, each with the reason. */
 const EXEMPT: Readonly<Record<string, string>> = {
@@ -154,7 +157,7 @@ function otherDriver(from: string, specifier: string): string | undefined {
   if (!specifier.startsWith('.')) return undefined;
   const own = driverOf(from);
   const other = driverOf(posix.join(posix.dirname(from), specifier));
-  return other === own || other === SHARED_BY_DRIVERS ? undefined : `${own} may not import another driver, ${other}`;
+  return other === own || SHARED_BY_DRIVERS[other] !== undefined ? undefined : `${own} may not import another driver, ${other}`;
 }
 
 function driverOf(path: string): string {
