@@ -11,8 +11,18 @@ export default (request: Request, ctx: FunctionContext): Response => {
   const query = new URL(request.url).searchParams;
   const delayMs = Math.min(Number(query.get('delay') ?? 60) || 0, 1000);
   const tokens = answerTo(query.get('message') ?? 'nothing');
-  const events = ReadableStream.from(eventsOf(tokens, delayMs, ctx));
-  return new Response(events, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' } });
+  const events = eventsOf(tokens, delayMs, ctx);
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const next = await events.next();
+      if (next.done) controller.close();
+      else controller.enqueue(next.value);
+    },
+    async cancel() {
+      await events.return(undefined);
+    },
+  });
+  return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' } });
 };
 
 async function* eventsOf(tokens: readonly string[], delayMs: number, ctx: FunctionContext): AsyncGenerator<Uint8Array> {
