@@ -28,6 +28,8 @@ export interface Config {
   /** Seconds that executions may take to end after SIGTERM. */
   readonly drainSeconds: number;
   readonly limits: Limits;
+  /** The environment itself, for npm, which needs proxies and certificates of it; functions see none of it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 export interface ConfigSources {
@@ -89,6 +91,7 @@ export function loadConfig(sources: ConfigSources): Config {
     jsrRegistry: settings.jsrRegistry,
     drainSeconds: settings.drainSeconds ?? (dev ? 2 : 30),
     limits: { ...defaultLimits, ...(settings.limits as Partial<Limits>) },
+    environment: env,
   };
 }
 

@@ -6,7 +6,6 @@ import type { Limits } from '@martlet/protocol';
 import { LRUCache } from 'lru-cache';
 import type { Artifacts } from '../../ports/artifacts.ts';
 import type { Egress } from '../../ports/egress.ts';
-import type { Ids } from '../../ports/ids.ts';
 import type { DeploymentRow } from '../../ports/store.ts';
 import { readBuiltMeta, builtKeys } from '../built-artifact.ts';
 import type { Worker, WorkerCode } from '../workers/worker.ts';
@@ -16,7 +15,6 @@ import type { RoutedFunction } from './function-routes.ts';
 export interface DeploymentCodeOptions {
   readonly artifacts: Artifacts;
   readonly egress: Egress;
-  readonly ids: Ids;
   readonly limits: Limits;
   readonly platformUrl: string;
   /** What makes a code cache fit: engine version and flags of the workers. */
@@ -48,6 +46,8 @@ export function createDeploymentCode(options: DeploymentCodeOptions): (routed: R
     // Never shared between projects: a code cache is trusted by the engine, and this one was made inside a sandbox.
     const cacheKey = `caches/${fn.projectId.toLowerCase()}/${deployment.id.toLowerCase()}/${options.engine}-${hash.slice(0, 16)}`;
     return {
+      projectId: fn.projectId,
+      functionId: fn.id,
       deploymentId: deployment.id,
       memoryMb: fn.memoryMb,
       get hasCodeCache() {

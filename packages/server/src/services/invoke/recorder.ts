@@ -24,6 +24,8 @@ export interface Recorder {
   pending(executionId: string): PendingExecution | undefined;
   /** Rows that wait for their commit. */
   readonly backlog: number;
+  /** How long the oldest of them has waited. */
+  readonly oldestMs: number;
   /** Writes everything out. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -44,6 +46,8 @@ interface Entry {
   linesWritten: number;
   writtenAt: number;
   ended: boolean;
+  /** Milliseconds of `performance.now()`. */
+  endedAt: number;
   settle: (() => void) | undefined;
 }
 
@@ -57,12 +61,13 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
 
   return {
     began(execution) {
-      entries.set(execution.id, { execution, linesWritten: 0, writtenAt: 0, ended: false, settle: undefined });
+      entries.set(execution.id, { execution, linesWritten: 0, writtenAt: 0, ended: false, endedAt: 0, settle: undefined });
     },
     ended(execution) {
       const entry = entries.get(execution.id);
       if (entry === undefined) return Promise.resolve();
       entry.ended = true;
+      entry.endedAt = performance.now();
       ready.push(entry);
       schedule();
       return new Promise((resolve) => {
@@ -75,6 +80,10 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
     },
     get backlog() {
       return ready.length;
+    },
+    get oldestMs() {
+      const endedAt = ready[0]?.endedAt;
+      return endedAt === undefined || endedAt === 0 ? 0 : performance.now() - endedAt;
     },
     flush,
     async close() {

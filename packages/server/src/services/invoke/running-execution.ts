@@ -48,6 +48,7 @@ export class RunningExecution implements ExchangeEvents {
   #responseHeaders: readonly string[] = [];
   #responseBytes = 0;
   #usage: Usage | undefined;
+  #finalRow: ExecutionRow | undefined;
   #runMs = 0;
   #logBytes = 0;
   #logsDropped = 0;
@@ -145,6 +146,10 @@ export class RunningExecution implements ExchangeEvents {
   }
 
   row(): ExecutionRow {
+    return this.#finalRow ?? this.#makeRow();
+  }
+
+  #makeRow(): ExecutionRow {
     const { request, routed, now } = this.#options;
     const { fn } = routed;
     return {
@@ -180,6 +185,7 @@ export class RunningExecution implements ExchangeEvents {
     if (this.endedAt !== null) return;
     clearTimeout(this.timer);
     this.endedAt = this.#options.now + (performance.now() - this.beganAt);
+    this.#finalRow = this.#makeRow();
     this.#options.onEnd(this);
     if (this.recorded !== undefined) this.#onRecorded?.(this.recorded);
   }

@@ -11,6 +11,8 @@ import { Worker, type WorkerCode } from './worker.ts';
 
 /** What the pool must know of a deployment to start its worker. */
 export interface WorkerTarget {
+  readonly projectId: string;
+  readonly functionId: string;
   readonly deploymentId: string;
   readonly memoryMb: number;
   /** Fetches code, settings and secrets. Called once per start. */
@@ -56,12 +58,21 @@ export interface WorkerPool {
    * @throws {PlatformError} `worker_start_failed`, `host_memory_exhausted`
    */
   start(target: WorkerTarget): Promise<Worker>;
-  /** Lets the worker of a deployment end when its executions have. */
-  retire(deploymentId: string): void;
+  /**
+   * Lets the workers of a function end when their executions have, since something that they were started with has
+   * changed; without a function those of the whole project.
+   */
+  retire(projectId: string, functionId: string | undefined): void;
   readings(): PoolReadings;
   /** Fills the blanks for the first time. */
   warmUp(): Promise<void>;
   close(): Promise<void>;
+}
+
+interface Start {
+  readonly target: WorkerTarget;
+  stale: boolean;
+  worker: Promise<Worker>;
 }
 
 const SWEEP_MS = 1000;
@@ -72,7 +83,7 @@ const MEMORY_HIGH = 0.9;
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { clock, log } = options;
   const workers = new Map<string, Worker>();
-  const starting = new Map<string, Promise<Worker>>();
+  const starting = new Map<string, Start>();
   const targets = new WeakMap<Worker, { target: WorkerTarget; startedAt: number; cacheAsked: boolean }>();
   const everyone = new Set<Worker>();
   const counters = { coldStarts: 0, evictions: 0, cacheRejections: 0 };
@@ -117,15 +128,26 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     },
     start(target) {
       const joined = starting.get(target.deploymentId);
-      if (joined !== undefined) return joined;
-      const promise = start(target).finally(() => starting.delete(target.deploymentId));
-      starting.set(target.deploymentId, promise);
-      return promise;
+      if (joined !== undefined) return joined.worker;
+      const begun: Start = { target, stale: false, worker: undefined as never };
+      begun.worker = start(begun).finally(() => {
+        if (starting.get(target.deploymentId) === begun) starting.delete(target.deploymentId);
+      });
+      starting.set(target.deploymentId, begun);
+      return begun.worker;
     },
-    retire(deploymentId) {
-      const worker = workers.get(deploymentId);
-      workers.delete(deploymentId);
-      worker?.retire();
+    retire(projectId, functionId) {
+      const concerned = (target: WorkerTarget | undefined): boolean => target?.projectId === projectId && (functionId === undefined || target.functionId === functionId);
+      for (const [deploymentId, worker] of workers) {
+        if (!concerned(targets.get(worker)?.target)) continue;
+        workers.delete(deploymentId);
+        worker.retire();
+      }
+      for (const [deploymentId, start] of starting) {
+        if (!concerned(start.target)) continue;
+        start.stale = true;
+        starting.delete(deploymentId);
+      }
     },
     readings: () => ({ blanks: blanks.size, live: workers.size, starting: starting.size, memoryBytes, ...counters }),
     warmUp: () => blanks.fill(),
@@ -137,7 +159,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     },
   };
 
-  async function start(target: WorkerTarget): Promise<Worker> {
+  async function start(begun: Start): Promise<Worker> {
+    const { target } = begun;
     makeRoom();
     const startedAt = performance.now();
     const tree = await target.treeFolder();
@@ -155,7 +178,9 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     }
     worker.idleSince = clock.now();
     if (worker.process.channel.destroyed) throw new PlatformError('worker_start_failed', `Cannot start a worker: it ended before it was loaded. ${worker.process.stderr()}`);
-    workers.set(target.deploymentId, worker);
+    // What it was started with has changed meanwhile: it serves those who waited for it, and nobody else.
+    if (begun.stale) setImmediate(() => worker.retire());
+    else workers.set(target.deploymentId, worker);
     blanks.refillSoon();
     return worker;
   }

@@ -1,0 +1,4 @@
+/** The server as a library: what the command line starts. */
+export { loadConfig, type Config, type ConfigSources } from './app/config.ts';
+export { createPlatform, type Platform, type PlatformServices } from './app/create-platform.ts';
+export { diagnose, type Diagnosis } from './app/diagnose.ts';
