@@ -18,7 +18,7 @@ const VERSION_MANAGERS = [
   ['.local/share/mise/installs/node', 'bin/node'],
   ['.asdf/installs/nodejs', 'bin/node'],
 ];
-const COMMON_PLACES = [
+const USUAL_PLACES = [
   '/usr/local/bin/node',
   '/usr/bin/node',
   '/opt/homebrew/bin/node',
@@ -28,7 +28,7 @@ const COMMON_PLACES = [
 
 /**
  * The first Node of at least the major version: the running one, then optional packages that are installed near
- * `from`, then PATH, then common places. Undefined where there is none.
+ * `from`, then PATH, then usual places. Undefined where there is none.
  */
 export function findNode(minimumMajor, from, { execPath = process.execPath, version = process.versions.node, env = process.env } = {}) {
   if (majorOf(version) >= minimumMajor) return execPath;
@@ -61,7 +61,7 @@ function* candidates(from, env) {
     }
   }
   for (const folder of (env.PATH ?? '').split(delimiter)) if (folder !== '') yield join(folder, 'node');
-  yield* COMMON_PLACES;
+  yield* USUAL_PLACES;
   const home = env.HOME ?? homedir();
   for (const [folder, binary] of VERSION_MANAGERS) {
     for (const version of newestFirst(join(home, folder))) yield join(home, folder, version, binary);

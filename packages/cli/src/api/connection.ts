@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CliError, usageError } from '../cli-error.ts';
 
-export const DEFAULT_URL = 'http://127.0.0.1:7400';
+export const DEFAULT_URL = 'http://127.0.0.1:8787';
 export const DEFAULT_PROJECT = 'default';
 const CONNECTION_FILE = join('.martlet', 'connection.json');
 
@@ -98,7 +98,7 @@ function originOf(url: string): string {
   }
   throw usageError(
     `Cannot use ${JSON.stringify(url)} as the address of a server: it is not an http or https URL.`,
-    'martlet functions list --url http://127.0.0.1:7400',
+    'martlet functions list --url http://127.0.0.1:8787',
   );
 }
 

@@ -9,8 +9,8 @@ import { createDevView, type DevView } from '../dev/dev-view.ts';
 import { LiveProject } from '../dev/live-project.ts';
 import { watchProject } from '../dev/watch-project.ts';
 import { readProject } from '../project/read-project.ts';
-import type { Platform } from '../server/server-library.ts';
-import { configOptions, printReadyLine, serveUntilInterrupted, startPlatform, type ServerOptions } from '../server/server-start.ts';
+import type { Platform } from '@martlet/server';
+import { configSources, printReadyLine, serveUntilInterrupted, startPlatform, type ServerOptions } from '../server/server-start.ts';
 import type { Output } from '../terminal/output.ts';
 
 const BUILDS_AT_ONCE = 4;
@@ -32,7 +32,7 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: S
   const folder = resolve(context.folder, dir);
   const { kind } = await readProject(folder);
   const data = resolve(context.folder, options.data ?? resolve(folder, '.martlet'));
-  const platform = await startPlatform(configOptions(context, { mode: 'dev', options: { ...options, data }, folder }));
+  const platform = await startPlatform(configSources(context, { mode: 'dev', options: { ...options, data }, folder }));
   const stopping = new AbortController();
   try {
     await writeConnectionFile(folder, {
@@ -44,7 +44,7 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: S
     await loadEnv(platform, folder, out);
     const view = createDevView(out);
     const live = new LiveProject({
-      host: createDevHost(platform, folder),
+      host: createDevHost({ platform, folder, kind }),
       reporter: view,
       read: () => readProject(folder),
       width: BUILDS_AT_ONCE,
@@ -63,7 +63,7 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: S
     });
     await live.open();
     followExecutions(platform, view, stopping.signal).catch(failed);
-    view.ready(platform, live.functions, performance.now() - began);
+    view.ready({ url: platform.url, tier: platform.probe.tier }, live.functions, performance.now() - began);
     if (out.json) printReadyLine(context, platform);
     await serveUntilInterrupted(context, async () => {
       await watcher.close();

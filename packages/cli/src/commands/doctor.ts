@@ -5,14 +5,14 @@ import type { Action, CommandContext } from '../command-context.ts';
 import { examineHost, type Finding } from '../doctor/examine-host.ts';
 import { examineServer } from '../doctor/examine-server.ts';
 import { loadServerLibrary } from '../server/server-library.ts';
-import { configOptions, type ServerOptions } from '../server/server-start.ts';
+import { configSources, type ServerOptions } from '../server/server-start.ts';
 import { toCliError } from '../cli-error.ts';
 
 export function registerDoctor(program: Command, action: Action): void {
   program
     .command('doctor')
     .description('check whether this machine can run a server well, and whether the configured one answers')
-    .option('--port <port>', 'port that shall be free', '7400')
+    .option('--port <port>', 'port that shall be free', '8787')
     .option('--data <dir>', 'data folder that shall be writable', '.martlet')
     .action(action(doctor));
 }
@@ -42,7 +42,8 @@ async function doctor(context: CommandContext, _: readonly [], options: ServerOp
 async function examineSandbox(context: CommandContext, options: ServerOptions): Promise<{ tier: string | null; findings: Finding[] }> {
   try {
     const { diagnose, loadConfig } = await loadServerLibrary();
-    const { tier, checks } = await diagnose(await loadConfig(configOptions(context, { mode: 'dev', options, folder: context.folder })));
+    if (diagnose === undefined) throw new Error('this server cannot examine its sandbox');
+    const { tier, checks } = await diagnose(loadConfig(configSources(context, { mode: 'dev', options, folder: context.folder })));
     const findings = checks.map(({ feature, ok, detail }): Finding => ({ check: feature, state: ok ? 'good' : 'weak', detail }));
     const isolation: Finding = {
       check: 'isolation',

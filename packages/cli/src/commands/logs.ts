@@ -61,9 +61,9 @@ interface Following {
 async function followLogs({ api, functionId, names, print, out }: Following): Promise<void> {
   out.note(`Following the logs of ${api.connection.url}. Ctrl-C ends it.`);
   await untilInterrupted(async (signal) => {
-    for await (const { data } of api.events('/logs', { functionId }, signal)) {
+    for await (const { event: kind, data } of api.events('/logs', { functionId }, signal)) {
+      if (kind !== 'line') continue;
       const event = JSON.parse(data) as LogEvent;
-      if (typeof event.text !== 'string' || (functionId !== undefined && event.functionId !== functionId)) continue;
       // A function that was deployed after the command began.
       if (!names.has(event.functionId)) for (const [id, path] of await functionNames(api)) names.set(id, path);
       print(event);

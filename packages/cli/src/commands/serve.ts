@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Action, CommandContext } from '../command-context.ts';
 import { writeConnectionFile } from '../api/connection.ts';
-import { configOptions, printReadyLine, serveUntilInterrupted, startPlatform, type ServerOptions } from '../server/server-start.ts';
+import { configSources, printReadyLine, serveUntilInterrupted, startPlatform, type ServerOptions } from '../server/server-start.ts';
 
 export function registerServe(program: Command, action: Action): void {
   program
@@ -18,9 +18,11 @@ export function registerServe(program: Command, action: Action): void {
 async function serve(context: CommandContext, _: readonly [], options: ServerOptions): Promise<void> {
   const { out, folder } = context;
   const absolute = options.data === undefined ? options : { ...options, data: resolve(folder, options.data) };
-  const platform = await startPlatform(configOptions(context, { mode: 'serve', options: absolute, folder }));
+  const platform = await startPlatform(configSources(context, { mode: 'serve', options: absolute, folder }));
   const { bold, cyan, dim, yellow } = out.noteStyle;
-  out.note(`${bold('Martlet')} is serving  ${cyan(platform.url)}  ${dim(`project ${platform.project}, isolation tier ${platform.tier}`)}`);
+  out.note(
+    `${bold('Martlet')} is serving  ${cyan(platform.url)}  ${dim(`project ${platform.project}, isolation tier ${platform.probe.tier}`)}`,
+  );
   if (platform.apiKey !== undefined) {
     // It is shown once, so it is also kept where commands of this folder find it.
     await writeConnectionFile(folder, { url: platform.url, project: platform.project, apiKey: platform.apiKey });

@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPlatformError } from '@martlet/protocol';
+import type { Platform } from '@martlet/server';
 import { parseEnvFile, variableNameProblem } from '../env-file.ts';
-import type { Platform } from '../server/server-library.ts';
 
 /** Ids of variables that came from the file; all others are somebody's own and stay untouched. */
 const ID_PREFIX = 'dotenv-';
-const ALL = { filters: [] as [], order: [] as [], limit: 5000, offset: 0, withTotal: false };
+const ALL = { filters: [], order: [], limit: 5000, offset: 0, withTotal: false };
 
 export interface AppliedEnv {
   readonly count: number;
@@ -16,7 +16,7 @@ export interface AppliedEnv {
   readonly warnings: readonly string[];
 }
 
-export async function applyEnvFile(platform: Platform, folder: string): Promise<AppliedEnv> {
+export async function applyEnvFile(platform: Pick<Platform, 'project' | 'services'>, folder: string): Promise<AppliedEnv> {
   const wanted = parseEnvFile(await readOptional(join(folder, '.env')));
   const { variables } = platform.services;
   const owner = { projectId: platform.project, functionId: null };
@@ -33,8 +33,7 @@ export async function applyEnvFile(platform: Platform, folder: string): Promise<
       warnings.push(`.env: ${key} is left out: a variable of this name was set by hand. Delete it with martlet secrets delete ${key}.`);
     else if (
       await store(
-        () =>
-          known === undefined ? variables.create(owner, id, { key, value, secret: true }) : variables.update(owner, id, { key, value }),
+        () => (known === undefined ? variables.create(owner, id, { key, value, secret: true }) : variables.update(owner, id, { value })),
         warnings,
         key,
       )

@@ -1,10 +1,9 @@
 /** Starting a server as `dev` and `serve` do: options, configuration file, ready line, draining at the end. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { usageError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import { watchInterruption } from '../interruption.ts';
-import { loadServerLibrary, type ConfigOptions, type Platform } from './server-library.ts';
+import type { ConfigSources, Platform } from '@martlet/server';
+import { loadServerLibrary } from './server-library.ts';
 
 export interface ServerOptions {
   readonly port?: string;
@@ -12,13 +11,12 @@ export interface ServerOptions {
   readonly host?: string;
 }
 
-const CONFIG_FILE = 'martlet.config.json';
 /** After this the process ends even if something still holds it. */
 const EXIT_GRACE_MS = 2000;
 
-export async function startPlatform(options: ConfigOptions): Promise<Platform> {
+export async function startPlatform(sources: ConfigSources): Promise<Platform> {
   const { createPlatform, loadConfig } = await loadServerLibrary();
-  return createPlatform(await loadConfig(options));
+  return createPlatform(loadConfig(sources));
 }
 
 export interface ServerSetup {
@@ -29,25 +27,14 @@ export interface ServerSetup {
 }
 
 /** @throws {CliError} for a port that is none */
-export function configOptions({ env }: CommandContext, { mode, options: { port, data, host }, folder }: ServerSetup): ConfigOptions {
-  const file = join(folder, CONFIG_FILE);
-  return {
-    mode,
-    env,
-    flags: {
-      ...(port === undefined ? {} : { port: parsePort(port) }),
-      ...(data === undefined ? {} : { data }),
-      ...(host === undefined ? {} : { host }),
-    },
-    file: existsSync(file) ? file : undefined,
-  };
+export function configSources({ env }: CommandContext, { mode, options: { port, data, host }, folder }: ServerSetup): ConfigSources {
+  return { mode, env, folder, flags: { data, host, port: port === undefined ? undefined : parsePort(port) } };
 }
 
 /** The one line that programs wait for. */
-export function printReadyLine({ out }: CommandContext, { url, project, apiKey, tier }: Platform): void {
-  out.print(
-    JSON.stringify({ event: 'ready', url, console: null, project, ...(apiKey === undefined ? {} : { apiKey }), tier, pid: process.pid }),
-  );
+export function printReadyLine({ out }: CommandContext, { url, project, apiKey, probe }: Platform): void {
+  const key = apiKey === undefined ? {} : { apiKey };
+  out.print(JSON.stringify({ event: 'ready', url, console: null, project, ...key, tier: probe.tier, pid: process.pid }));
 }
 
 /** Waits for Ctrl-C or SIGTERM, then lets executions in flight end. A second Ctrl-C does not wait. */
