@@ -16,6 +16,8 @@ export type AttributeReaders<Attributes, Row> = {
 export interface RowList<Row> {
   readonly noun: string;
   readonly entries: readonly Entry<Row>[];
+  /** Must hold too, like the filters of the query: a cursor may point at a row for which it does not. */
+  readonly search?: (row: Row) => boolean;
   readonly attributes: Readonly<Record<string, (row: Row, entry: Entry<Row>) => StoredValue | boolean>>;
   /** Attributes that are the order of insertion. */
   readonly insertion: readonly string[];
@@ -33,7 +35,9 @@ export function listRows<Row extends { readonly id: string }>(list: RowList<Row>
   const backwards = query.cursor?.side === 'before';
   const terms = orderTerms(list, query).map((term): Term => (backwards ? { ...term, sign: term.sign === 1 ? -1 : 1 } : term));
   const order = (a: Entry<Row>, b: Entry<Row>) => compareBy(list, terms, { a, b });
-  const matching = list.entries.filter((entry) => query.filters.every((filter) => matches(list, filter, entry)));
+  const matching = list.entries.filter(
+    (entry) => (list.search?.(entry.row) ?? true) && query.filters.every((filter) => matches(list, filter, entry)),
+  );
   const cursor = query.cursor === undefined ? undefined : findCursor(list, query.cursor.id);
   const following = cursor === undefined ? matching : matching.filter((entry) => order(entry, cursor) > 0);
   const page = following.toSorted(order).slice(query.offset, query.offset + query.limit);

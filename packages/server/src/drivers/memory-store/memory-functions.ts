@@ -91,8 +91,9 @@ export function memoryFunctions(tables: MemoryTables): FunctionStore {
         .toLowerCase()
         .split(/\s+/)
         .filter((word) => word !== '');
-      const entries = functions.entries((row) => row.projectId === projectId && words.every((word) => searchText(row).includes(word)));
-      return listRows({ noun: 'Function', entries, attributes: functionReaders, insertion: ['$sequence'] }, query);
+      const entries = functions.entries((row) => row.projectId === projectId);
+      const isFound = (row: FunctionRow) => words.every((word) => searchText(row).includes(word));
+      return listRows({ noun: 'Function', entries, search: isFound, attributes: functionReaders, insertion: ['$sequence'] }, query);
     },
     async update(projectId, id, change) {
       const row = functions.get(functionKey(projectId, id));

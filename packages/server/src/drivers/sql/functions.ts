@@ -93,8 +93,13 @@ export function listFunctions(
     .toLowerCase()
     .split(/\s+/)
     .filter((word) => word !== '');
-  const scope = [sql`project_id = ${at.projectId}`, ...words.map((word) => contains(sql.ref('search_text'), word))];
-  return listPage(db, { noun: 'Function', table: 'functions', scope, attributes, insertion: ['seq'], decode: codec.decode }, at.query);
+  const search = words.map((word) => contains(sql.ref('search_text'), word));
+  const scope = [sql`project_id = ${at.projectId}`];
+  return listPage(
+    db,
+    { noun: 'Function', table: 'functions', scope, search, attributes, insertion: ['seq'], decode: codec.decode },
+    at.query,
+  );
 }
 
 export async function updateFunction(db: Database, at: FunctionAt & { change: FunctionChange }): Promise<FunctionRow | null> {

@@ -22,6 +22,8 @@ export interface ListSource<Row> {
   readonly table: keyof Schema;
   /** All must hold; a cursor outside of it is not found. */
   readonly scope: readonly RawBuilder<unknown>[];
+  /** Must hold too, like the filters of the query: a cursor may point at a row for which they do not. */
+  readonly search?: readonly RawBuilder<unknown>[];
   readonly attributes: Readonly<Record<string, ListColumn>>;
   /** Columns that are the order of insertion; the last one is unique. */
   readonly insertion: readonly string[];
@@ -42,7 +44,7 @@ const VALUES_MAX = 10_000;
 export async function listPage<Row>(db: Database, source: ListSource<Row>, query: ListQuery): Promise<Page<Row>> {
   if (countValues(query.filters) > VALUES_MAX)
     throw new StoreFault('general_query_invalid', `Cannot list: the queries have more than ${VALUES_MAX} values.`);
-  const filtered = [...source.scope, ...query.filters.map((filter) => condition(source, filter))];
+  const filtered = [...source.scope, ...(source.search ?? []), ...query.filters.map((filter) => condition(source, filter))];
   const rows = await selectRows(db, source, { query, filtered });
   const total = query.withTotal ? await countRows(db, source, filtered) : 0;
   return { rows: rows.map(source.decode), total };

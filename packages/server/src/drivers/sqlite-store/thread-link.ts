@@ -67,7 +67,8 @@ export function startThread(url: URL, data: ThreadData, log: Log): ThreadLink {
     opened: request(OPENED, () => undefined).then(() => undefined),
     ask,
     async close() {
-      if (gone === undefined) await ask('close', null);
+      // A thread that dies here is closed too, and lose() has told the log.
+      await ask('close', null).catch(() => undefined);
       await ended.promise;
     },
   };

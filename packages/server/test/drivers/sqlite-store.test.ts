@@ -1,0 +1,274 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openReader, openWriter, type Connection } from '../../src/drivers/sqlite-store/connection.ts';
+import { encodeBatch } from '../../src/drivers/sqlite-store/execution-batch.ts';
+import { migrate } from '../../src/drivers/sqlite-store/migrate.ts';
+import { createRequestTurn } from '../../src/drivers/sqlite-store/request-turn.ts';
+import { createSqliteStore } from '../../src/drivers/sqlite-store/sqlite-store.ts';
+import type { Filter, Store } from '../../src/ports/store.ts';
+import { testStore } from '../conformance/store.ts';
+import { aDeployment, aFunction, aKey, anExecution, aProject, aQuery, aVariable, aWrite } from '../support/rows.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'martlet-store-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let paths = 0;
+function freshPath(): string {
+  paths += 1;
+  return join(folder, `${paths}`, 'martlet.db');
+}
+
+function createLog() {
+  const errors: string[] = [];
+  const ignore = () => undefined;
+  return {
+    errors,
+    log: { debug: ignore, info: ignore, warn: ignore, error: (_facts: object, message: string) => void errors.push(message) },
+  };
+}
+
+async function withStore<Result>(path: string, use: (store: Store) => Promise<Result>, threadUrl?: URL): Promise<Result> {
+  const store = createSqliteStore({ path, log: createLog().log, ...(threadUrl === undefined ? {} : { threadUrl }) });
+  await store.open();
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+testStore({ name: 'sqlite-store', create: () => createSqliteStore({ path: freshPath(), log: createLog().log }) });
+
+describe('sqlite-store: what is on disk', () => {
+  it('keeps everything over a restart', async () => {
+    const path = freshPath();
+    await withStore(path, async (store) => {
+      await store.projects.ensure(aProject());
+      await store.keys.insert(aKey());
+      await store.functions.insert(aFunction());
+      await store.deployments.insert(aDeployment());
+      await store.deployments.appendBuildLog('deployment-1', 'built');
+      await store.variables.insert(aVariable());
+      await store.executions.write([aWrite({}, 'line')]);
+    });
+    await withStore(path, async (store) => {
+      await expect(store.projects.get('default')).resolves.toEqual(aProject());
+      await expect(store.keys.getByHash('hash of key-1')).resolves.toEqual(aKey());
+      await expect(store.functions.get('default', 'hello')).resolves.toEqual(aFunction());
+      await expect(store.deployments.get('default', 'hello', 'deployment-1')).resolves.toEqual(aDeployment());
+      await expect(store.deployments.buildLog('deployment-1')).resolves.toBe('built');
+      await expect(store.variables.listEffective('default', 'hello')).resolves.toEqual([aVariable()]);
+      await expect(store.executions.list('default', 'hello', aQuery())).resolves.toEqual({ rows: [anExecution()], total: 1 });
+      await expect(store.executions.lines(anExecution().id)).resolves.toMatchObject([{ text: 'line' }]);
+    });
+  });
+
+  it('has every write that was acknowledged before a kill -9, and fails what was running', async () => {
+    const path = freshPath();
+    const script = fileURLToPath(new URL('../support/acknowledging-writer.ts', import.meta.url));
+    const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const acknowledged: string[] = [];
+    const lines = createInterface({ input: child.stdout });
+    lines.on('line', (id) => {
+      acknowledged.push(id);
+      if (acknowledged.length === 500) child.kill('SIGKILL');
+    });
+    await Promise.all([once(child, 'exit'), once(lines, 'close')]);
+    expect(child.signalCode).toBe('SIGKILL');
+    await withStore(path, async (store) => {
+      const missing: string[] = [];
+      for (const id of acknowledged) {
+        const [row, texts] = await Promise.all([store.executions.find('default', id), store.executions.lines(id)]);
+        if (row === null || texts[0]?.text !== id) missing.push(id);
+      }
+      expect(missing).toEqual([]);
+      expect(await store.executions.failInterrupted(1)).toBeGreaterThanOrEqual(acknowledged.length);
+    });
+  });
+
+  it('is written with the settings that durability needs, and readable by its user only', async () => {
+    const path = freshPath();
+    await withStore(path, async () => {
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+      expect(statSync(`${path}-wal`).mode & 0o777).toBe(0o600);
+    });
+    const writer = openWriter(path);
+    const setting = (name: string) => Object.values(writer.raw.prepare(`pragma ${name}`).get() ?? {})[0];
+    expect(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout', 'journal_size_limit'].map(setting)).toEqual([
+      'wal',
+      2,
+      1,
+      5000,
+      67_108_864,
+    ]);
+    writer.close();
+    const reader = openReader(path);
+    expect(() => reader.raw.exec('delete from executions')).toThrow('readonly');
+    reader.close();
+  });
+
+  it('leaves no log behind when it is closed', async () => {
+    const path = freshPath();
+    await withStore(path, (store) => store.executions.write([aWrite()]));
+    expect(statSync(`${path}-wal`, { throwIfNoEntry: false })).toBeUndefined();
+  });
+});
+
+describe('sqlite-store: files that it refuses', () => {
+  const refusal = (path: string) => withStore(path, async () => 'opened').catch((error: unknown) => error);
+
+  it('takes no damaged, cut or foreign file for a new database', async () => {
+    const [empty, garbage, foreign, cut] = [freshPath(), freshPath(), freshPath(), freshPath()];
+    for (const path of [empty, garbage, foreign]) await withStore(path, async () => undefined);
+    await withStore(cut, (store) => store.executions.write([aWrite()]));
+    truncateSync(empty, 0);
+    writeFileSync(garbage, 'x'.repeat(10_000));
+    rmSync(foreign);
+    new DatabaseSync(foreign).exec('create table other (id)');
+    truncateSync(cut, 8192);
+    for (const path of [empty, garbage, foreign, cut]) {
+      await expect(refusal(path)).resolves.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('backup') });
+    }
+  });
+
+  it('refuses a folder that it cannot make, and says which', async () => {
+    const path = freshPath();
+    await withStore(path, async () => undefined);
+    await expect(refusal(join(path, 'below', 'a-file.db'))).resolves.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('a-file.db'),
+    });
+  });
+
+  it('refuses a database of a newer version, and one with another past, and leaves both as they are', async () => {
+    const path = freshPath();
+    await withStore(path, async () => undefined);
+    const raw = new DatabaseSync(path);
+    raw.exec(`insert into migrations values (999, 'future', 'x', 1)`);
+    await expect(refusal(path)).resolves.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('newer Martlet') });
+    raw.exec(`delete from migrations where number = 999; update migrations set checksum = 'other' where number = 1`);
+    await expect(refusal(path)).resolves.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('is not the one') });
+    expect(raw.prepare('select count(*) as n from migrations').get()).toEqual({ n: 1 });
+    raw.close();
+  });
+
+  it('applies all missing migrations or none', () => {
+    const raw = new DatabaseSync(':memory:');
+    const good = { number: 1, name: 'good', sql: 'create table good (id)' };
+    const next = { number: 2, name: 'next', sql: 'create table next (id)' };
+    migrate(raw, [good]);
+    expect(() => migrate(raw, [good, next, { number: 3, name: 'bad', sql: 'create table third (id); no sql' }])).toThrow('syntax');
+    const tables = () =>
+      raw
+        .prepare(`select name from sqlite_schema where type = 'table' order by name`)
+        .all()
+        .map((row) => row['name']);
+    expect(tables()).toEqual(['good', 'migrations']);
+    migrate(raw, [good, next]);
+    migrate(raw, [good, next]);
+    expect(tables()).toEqual(['good', 'migrations', 'next']);
+  });
+});
+
+describe('sqlite-store: the storage fails', () => {
+  async function withTurn(use: (connection: Connection) => Promise<void>): Promise<void> {
+    const writer = openWriter(freshPath());
+    try {
+      await use(writer);
+    } finally {
+      writer.close();
+    }
+  }
+  const bigBatch = (id: string) =>
+    encodeBatch(Array.from({ length: 50 }, (_, index) => aWrite({ id: `${id}-${index}`, requestPath: 'x'.repeat(4000) })));
+
+  it('acknowledges nothing when the disk is full, and recovers by itself when there is room', async () => {
+    await withTurn(async (connection) => {
+      const turn = createRequestTurn(connection, 'writer');
+      const pages = Number(Object.values(connection.raw.prepare('pragma page_count').get() ?? {})[0]);
+      connection.raw.exec(`pragma max_page_count = ${pages + 10}`);
+      const full = await turn.run([
+        [1, 'executions.write', bigBatch('a')],
+        [2, 'executions.write', bigBatch('b')],
+      ]);
+      expect(full).toEqual(
+        [1, 2].map((number) => [number, false, { code: 'store_unavailable', message: expect.stringContaining('full') }]),
+      );
+      connection.raw.exec('pragma max_page_count = 1000000');
+      const replies = await turn.run([
+        [3, 'executions.write', bigBatch('b')],
+        [4, 'executions.find', { projectId: 'default', id: 'b-0' }],
+        [5, 'executions.find', { projectId: 'default', id: 'a-0' }],
+      ]);
+      expect(replies).toEqual([
+        [3, true, undefined],
+        [4, true, expect.objectContaining({ id: 'b-0' })],
+        [5, true, null],
+      ]);
+    });
+  });
+
+  it('waits for no second writer for ever: it answers store_unavailable', async () => {
+    await withTurn(async (connection) => {
+      const path = String(connection.raw.location());
+      const other = new DatabaseSync(path);
+      connection.raw.exec('pragma busy_timeout = 50');
+      other.exec('begin immediate');
+      const turn = createRequestTurn(connection, 'writer');
+      await expect(turn.run([[1, 'keys.touch', { id: 'k', usedAt: 1 }]])).resolves.toEqual([
+        [1, false, { code: 'store_unavailable', message: expect.stringContaining('locked') }],
+      ]);
+      other.exec('rollback');
+      await expect(turn.run([[2, 'keys.touch', { id: 'k', usedAt: 1 }]])).resolves.toEqual([[2, true, undefined]]);
+      other.close();
+    });
+  });
+
+  it('rejects everything, at once and later, when a thread dies, and says so in the log', async () => {
+    const { log, errors } = createLog();
+    const threadUrl = pathToFileURL(join(folder, 'dying-thread.mjs'));
+    writeFileSync(
+      threadUrl,
+      `import { parentPort } from 'node:worker_threads';
+       parentPort.postMessage([[0, true, null]]);
+       parentPort.on('message', () => { throw new Error('broken'); });`,
+    );
+    const store = createSqliteStore({ path: freshPath(), log, threadUrl });
+    await store.open();
+    const calls = [store.keys.count(), store.executions.write([aWrite()]), store.keys.count()];
+    for (const result of await Promise.allSettled(calls))
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+    await expect(store.keys.count()).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('broken') });
+    expect(errors).toContainEqual(expect.stringContaining('writer thread failed'));
+    await store.close();
+  });
+
+  it('answers more values than a statement can bind with an error of the caller', async () => {
+    const filter: Filter = { kind: 'equal', attribute: '$id', values: Array.from({ length: 500 }, (_, index) => `${index}`) };
+    const query = aQuery({ filters: Array.from({ length: 100 }, () => filter) });
+    await withStore(freshPath(), (store) =>
+      expect(store.executions.list('p', null, query)).rejects.toMatchObject({ code: 'general_query_invalid' }),
+    );
+  });
+});
+
+describe('sqlite-store: bundled', () => {
+  it('runs with its thread bundled to one file', async () => {
+    const outfile = join(folder, 'bundled', 'sqlite-thread.mjs');
+    const entry = fileURLToPath(new URL('../../src/drivers/sqlite-store/sqlite-thread.ts', import.meta.url));
+    await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node24', logLevel: 'silent' });
+    const check = async (store: Store) => {
+      await store.executions.write([aWrite()]);
+      await expect(store.executions.list('default', null, aQuery())).resolves.toMatchObject({ total: 1 });
+    };
+    await withStore(freshPath(), check, pathToFileURL(outfile));
+  });
+});
