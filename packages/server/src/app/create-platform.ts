@@ -33,6 +33,7 @@ import { createKeys } from '../services/keys.ts';
 import { createPrincipals } from '../services/principals.ts';
 import { lastingKey } from '../services/project-key.ts';
 import { startRetention } from '../services/retention.ts';
+import { createUploads } from '../services/uploads.ts';
 import { createVariables } from '../services/variables.ts';
 import { createWorkerPool } from '../services/workers/worker-pool.ts';
 import type { Config } from './config.ts';
@@ -134,7 +135,8 @@ function createServices({ config, folder, log, clock, store, sandbox, egress }: 
   const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
   const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, limits, log });
   const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, limits });
-  const functions = createFunctions({ store, clock, ids, changes, limits });
+  const uploads = createUploads({ deployments, store, clock, ids, limits });
+  const functions = createFunctions({ store, clock, ids, changes, deployments, limits });
   const variables = createVariables({ store, vault, clock, ids, changes });
   const keys = createKeys({ store, clock, ids, changes });
 
@@ -183,7 +185,7 @@ function createServices({ config, folder, log, clock, store, sandbox, egress }: 
     };
   };
   return {
-    functions, deployments, variables, keys, principals, executions, invoke, builds, pool, routes, recorder, ids, meter,
+    functions, deployments, uploads, variables, keys, principals, executions, invoke, builds, pool, routes, recorder, ids, meter,
     async close(): Promise<void> {
       retention.stop();
       await builds.close();

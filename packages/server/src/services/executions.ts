@@ -5,7 +5,7 @@ import { isTerminal } from '../domain/execution-state.ts';
 import { mayExecute, type Principal } from '../domain/principal.ts';
 import { actsForProject } from '../domain/principal-scopes.ts';
 import type { ExecutionRow, FunctionRow, ListQuery, Page, Store } from '../ports/store.ts';
-import { executionNotFound, findExecution, followExecution, mayRead, type ExecutionKey } from './find-execution.ts';
+import { executionNotFound, findExecution, followExecution, mayRead, type ExecutionKey } from './executions/find-execution.ts';
 import { requireFunction } from './functions.ts';
 import type { Body, FollowedLine, Invoke, Invoked, PendingExecution } from './invoke/invoke.ts';
 

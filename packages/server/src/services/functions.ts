@@ -5,6 +5,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { DeploymentRow, FunctionRow, ListQuery, Page, Store, VariableRow } from '../ports/store.ts';
 import type { Changes } from './changes.ts';
+import type { Deployments } from './deployments.ts';
 
 /** A function with what its resource shows of its deployments and variables. */
 export interface FunctionDetails {
@@ -35,13 +36,15 @@ export interface FunctionsOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly changes: Changes;
+  /** Frees the bytes of deployments before their function is deleted. */
+  readonly deployments: Pick<Deployments, 'deleteAll'>;
   readonly limits: Pick<Limits, 'timeoutSeconds' | 'memoryMb' | 'concurrency'>;
 }
 
 /** The contract answers lists with every variable of every function. */
 const ALL_VARIABLES: ListQuery = { filters: [], order: [], limit: 5000, offset: 0, withTotal: false };
 
-export function createFunctions({ store, clock, ids, changes, limits }: FunctionsOptions): Functions {
+export function createFunctions({ store, clock, ids, changes, deployments, limits }: FunctionsOptions): Functions {
   return {
     async create(projectId, wantedId, input) {
       const id = wantedId === 'unique()' ? ids.next() : wantedId;
@@ -82,6 +85,7 @@ export function createFunctions({ store, clock, ids, changes, limits }: Function
     },
 
     async delete(projectId, id) {
+      await deployments.deleteAll(await requireFunction(store, projectId, id));
       if (!(await store.functions.delete(projectId, id))) throw notFound(id);
       changes.announce({ kind: 'function', projectId, functionId: id });
     },

@@ -5,14 +5,18 @@ import type { Principal } from '../../domain/principal.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Store } from '../../ports/store.ts';
+import type { Deployments } from '../../services/deployments.ts';
 import type { Executions } from '../../services/executions.ts';
 import type { Functions } from '../../services/functions.ts';
 import type { Keys } from '../../services/keys.ts';
 import type { Principals } from '../../services/principals.ts';
+import type { Uploads } from '../../services/uploads.ts';
 import type { Variables } from '../../services/variables.ts';
 
 export interface ApiOptions {
   readonly functions: Functions;
+  readonly deployments: Deployments;
+  readonly uploads: Uploads;
   readonly variables: Variables;
   readonly executions: Executions;
   readonly keys: Keys;

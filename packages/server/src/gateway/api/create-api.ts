@@ -1,11 +1,12 @@
 /** The control API: /v1 and nothing else. Every request passes the same gates in the same order; routes only translate. */
 import { PlatformError } from '@martlet/protocol';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { answerError, writeError } from './answer-error.ts';
+import { answerError, writeError } from './answers/answer-error.ts';
 import type { ApiEnv, ApiOptions, RequestFacts } from './api-context.ts';
 import { identifyCaller } from './authorize.ts';
 import { answerOrigins } from './cors.ts';
 import { refuseInvalid } from './params.ts';
+import { addDeploymentRoutes } from './routes/deployments-routes.ts';
 import { addExecutionRoutes } from './routes/executions-routes.ts';
 import { addFunctionRoutes } from './routes/functions-routes.ts';
 import { addKeyRoutes } from './routes/keys-routes.ts';
@@ -29,6 +30,7 @@ export function createApi(options: ApiOptions): Api {
   addPlatformRoutes(app, options);
   app.use(identifyCaller(options));
   addFunctionRoutes(app, options);
+  addDeploymentRoutes(app, options);
   addVariableRoutes(app, options);
   addExecutionRoutes(app, options);
   addLogRoutes(app, options);

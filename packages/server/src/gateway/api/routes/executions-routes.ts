@@ -7,7 +7,7 @@ import type { WaitedExecution } from '../../../services/executions.ts';
 import type { PendingExecution } from '../../../services/invoke/invoke.ts';
 import type { ApiContext, ApiEnv, ApiOptions } from '../api-context.ts';
 import { openTo } from '../authorize.ts';
-import { acceptsForm, bodyAsText, formAnswer } from '../execution-answer.ts';
+import { acceptsForm, bodyAsText, formAnswer } from '../answers/execution-answer.ts';
 import { listParams, readList } from '../list-request.ts';
 import { looseBoolean, pathId } from '../params.ts';
 import { executionSchema } from '../resources.ts';

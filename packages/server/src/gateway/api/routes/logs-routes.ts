@@ -3,7 +3,7 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import type { FollowedLine } from '../../../services/invoke/invoke.ts';
 import type { ApiEnv, ApiOptions } from '../api-context.ts';
 import { openTo } from '../authorize.ts';
-import { eventStream, type ServerEvent } from '../event-stream.ts';
+import { eventStream, type ServerEvent } from '../answers/event-stream.ts';
 import { text } from '../params.ts';
 import { binary } from '../route-answers.ts';
 import { viewExecution } from '../views/execution-view.ts';

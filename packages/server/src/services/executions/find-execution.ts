@@ -1,10 +1,10 @@
 /** Looks for the record of an execution where it is, and follows its log. */
 import { PlatformError, type LogLine } from '@martlet/protocol';
-import { actsForProject } from '../domain/principal-scopes.ts';
-import type { Principal } from '../domain/principal.ts';
-import { isTerminal } from '../domain/execution-state.ts';
-import type { ExecutionRow, Store } from '../ports/store.ts';
-import type { FollowedLine, Invoke, PendingExecution } from './invoke/invoke.ts';
+import { actsForProject } from '../../domain/principal-scopes.ts';
+import type { Principal } from '../../domain/principal.ts';
+import { isTerminal } from '../../domain/execution-state.ts';
+import type { ExecutionRow, Store } from '../../ports/store.ts';
+import type { FollowedLine, Invoke, PendingExecution } from '../invoke/invoke.ts';
 
 /** Which execution: of one function, or with null of any function of the project. */
 export interface ExecutionKey {
