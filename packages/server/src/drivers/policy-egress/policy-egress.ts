@@ -127,7 +127,7 @@ function startThread(options: PolicyEgressOptions, counters: SharedArrayBuffer, 
       options.log.error({ reason: notice.reason }, 'The egress proxy could not accept a connection.');
     else if (notice.kind === 'failed')
       listening.reject(new PlatformError('config_invalid', `Cannot listen on ${options.socketPath}: ${notice.reason}.`));
-    else options.log.warn(notice, 'Refused a function the way out.');
+    else options.log.warn({ ...notice, code: notice.status === 403 ? 'egress_denied' : undefined }, 'Refused a function the way out.');
   });
   const stop = runThread(
     { port: port2, socketPath: options.socketPath, limits: limitsOf(options), extraDenied: options.extraDenied ?? [], counters },
