@@ -2,8 +2,8 @@
  * Makes stacks readable: positions in the bundled code become positions in the author's files, and frames of the worker
  * itself go. The source map is parsed when the first stack is asked for, as most functions never throw.
  */
-import { SourceMap } from 'node:module';
 import { readError } from './stack/read-error.ts';
+import { SourcePositions } from './stack/source-positions.ts';
 
 export interface StackMapper {
   /** Rewrites the stack lines inside a text; a text without any is given back as it is. */
@@ -65,23 +65,22 @@ export function createStackMapper({ file, sourceMap, workerFile = '/rt/worker.cj
 type FindOrigin = (row: number, column: number) => string | undefined;
 
 function lazyOrigins(json: Buffer): FindOrigin {
-  let map: SourceMap | undefined;
+  let positions: SourcePositions | undefined;
   let tried = json.length === 0;
   return (row, column) => {
     if (!tried) {
       tried = true;
-      map = parse(json);
+      positions = parse(json);
     }
-    const entry = map?.findEntry(row - 1, column - 1);
-    if (entry === undefined || !('originalSource' in entry) || typeof entry.originalSource !== 'string') return undefined;
-    return `${withoutClimb(entry.originalSource)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+    const found = positions?.find(row - 1, column - 1);
+    return found === undefined ? undefined : `${withoutClimb(found.source)}:${found.line + 1}:${found.column + 1}`;
   };
 }
 
 /** A map that cannot be read costs the author the positions, and must not cost the error itself. */
-function parse(json: Buffer): SourceMap | undefined {
+function parse(json: Buffer): SourcePositions | undefined {
   try {
-    return new SourceMap(JSON.parse(json.toString()));
+    return new SourcePositions(json.toString());
   } catch {
     return undefined;
   }

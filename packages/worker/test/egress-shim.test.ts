@@ -39,7 +39,7 @@ beforeAll(async () => {
   proxy = await openConnectProxy(join(folder, 'egress.sock'), {
     glued: ['glued.test'],
     answers: {
-      'denied.test': refusal('403 Forbidden', 'X-Martlet-Reason: private addresses are closed'),
+      'denied.test': refusal('403 Forbidden', 'X-Martlet-Reason: Cannot reach denied.test:80: private addresses are closed'),
       '169.254.169.254': refusal('403 Forbidden', 'x-martlet-reason: private addresses are closed'),
       '::1': refusal('403 Forbidden', 'x-martlet-reason: private addresses are closed'),
       'slow.test': refusal('504 Gateway Timeout', 'x-martlet-reason: no answer in 10 s'),

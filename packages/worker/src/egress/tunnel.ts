@@ -87,7 +87,8 @@ function readRefusal(head: string): { reason: string; code: string } | undefined
   const code = header(head, 'x-martlet-code');
   const fallback = status === '504' ? 'ETIMEDOUT' : 'EGRESS_DENIED';
   return {
-    reason: header(head, 'x-martlet-reason') ?? `the egress proxy answered ${status}`,
+    // The sentence of the proxy names the host as ours does; once is enough.
+    reason: header(head, 'x-martlet-reason')?.replace(/^Cannot reach \S+: /, '') ?? `the egress proxy answered ${status}`,
     code: code !== undefined && ERROR_CODE.test(code) ? code : fallback,
   };
 }
