@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { context, type BuildOptions, type BuildResult, type Message, type Metafile } from 'esbuild';
 import type { BuildProblem } from '../../ports/builder.ts';
 import { BuildFailure, createPathNames, plainProblem, problemAt, problemsOf, type PathNames } from './build-problems.ts';
+import { hidePath } from './hide-path.ts';
 import { createFindings, importPlugin, type ImportFindings, type ImportScope } from './import-plugin.ts';
 
 export interface BundleRequest {
@@ -96,15 +97,14 @@ function finish({ request, format, built, findings }: { request: BundleRequest; 
   const files = inputs.map((input) => resolve(root, input));
   assertInside({ request, metafile: built.metafile });
   const own = files.map((file) => names.nameOf(file)).filter((name) => name !== undefined && !isInstalled(name));
-  const [map, code] = ['.map', '.js'].map((ending) => built.outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '');
-  // Only trees that are not below the root show where they are; the key in their path makes the text unmistakable.
-  const shown = scope.dependencies === undefined ? undefined : relative(root, scope.dependencies.tree.folder).split(sep).join('/');
-  const hidden = (text: string): string => (shown === undefined ? text : text.replaceAll(`${shown}/`, ''));
+  const [map = '', code = ''] = ['.map', '.js'].map((ending) => built.outputFiles.find(({ path }) => path.endsWith(ending))?.text);
+  const { dependencies } = scope;
+  const emitted = dependencies === undefined ? { code, map } : hidePath({ code, map }, `${relative(root, dependencies.tree.folder).split(sep).join('/')}/`);
   const strict = inputs.every((input) => built.metafile.inputs[input]?.format === 'esm' || input.endsWith('.json'));
   return {
     format: format === 'cjs' ? 'bundle' : 'module',
-    code: Buffer.from(format === 'cjs' ? withPreamble(hidden(code ?? ''), strict) : hidden(code ?? '')),
-    sourceMap: Buffer.from(hidden(map ?? '')),
+    code: Buffer.from(format === 'cjs' ? withPreamble(emitted.code, strict) : emitted.code),
+    sourceMap: Buffer.from(emitted.map),
     inputs: own.filter((name) => name !== undefined).toSorted(),
     packages: new Set(files.map(packageOf).filter((name) => name !== undefined)),
     fileCount: files.length,
