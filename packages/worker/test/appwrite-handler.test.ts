@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createAppwriteContext, isAppwriteHandler, toResponseParts } from '../src/appwrite/appwrite-handler.ts';
 import { HandlerFailure } from '../src/handler-failure.ts';
 
@@ -150,6 +150,20 @@ describe('req', () => {
       platform: [['x-appwrite-user-id', 'u1']],
     }).req;
     expect(headers).toEqual({ 'x-a': '1, 2', cookie: 'a=1; b=2', host: 'h', 'x-appwrite-user-id': 'u1' });
+  });
+});
+
+describe('the variable OPEN_RUNTIMES_HEADERS', () => {
+  afterEach(() => {
+    delete process.env['OPEN_RUNTIMES_HEADERS'];
+  });
+
+  it('overrides every header, and says so when it is not JSON', () => {
+    process.env['OPEN_RUNTIMES_HEADERS'] = '{"X-A":5,"x-appwrite-trigger":"own"}';
+    const options = { headers: ['x-a', '1'], platform: [['x-appwrite-trigger', 'http']] as [string, string][] };
+    expect(contextFor(options).req.headers).toEqual({ 'x-a': '5', 'x-appwrite-trigger': 'own' });
+    process.env['OPEN_RUNTIMES_HEADERS'] = 'x-a: 5';
+    expect(() => contextFor(options).req.headers).toThrow('Cannot read the variable OPEN_RUNTIMES_HEADERS');
   });
 });
 

@@ -97,7 +97,8 @@ describe('a connection through the proxy', () => {
     const lookup = (): never => {
       throw new Error('asked');
     };
-    expect(await textOf(http.get({ host: HOST, port: portOf(web), autoSelectFamily: true, lookup }))).toBe('hello /');
+    const options = { host: HOST, port: portOf(web), autoSelectFamily: true, lookup };
+    expect(await textOf(http.get(options))).toBe('hello /');
   });
 
   it('keeps what was written and ended before it was open, in order', async () => {

@@ -131,7 +131,19 @@ function collectHeaders(flat: readonly string[], platform: Iterable<readonly [st
     setHeader(headers, name, known === undefined ? value : `${known}${name === 'cookie' ? '; ' : ', '}${value}`);
   }
   for (const [name, value] of platform) setHeader(headers, name, value);
+  for (const [name, value] of headersOfVariable()) setHeader(headers, name.toLowerCase(), String(value));
   return headers;
+}
+
+/** The variable `OPEN_RUNTIMES_HEADERS` of the function, whose entries override all others (contract, section 7.2). */
+function headersOfVariable(): [string, unknown][] {
+  const json = process.env['OPEN_RUNTIMES_HEADERS'];
+  if (json === undefined || json === '') return [];
+  try {
+    return Object.entries(JSON.parse(json) as object);
+  } catch (cause) {
+    throw new TypeError('Cannot read the variable OPEN_RUNTIMES_HEADERS: it is not a JSON object', { cause });
+  }
 }
 
 /** `__proto__` is a legal header name, and must not be lost or touch the prototype. */
