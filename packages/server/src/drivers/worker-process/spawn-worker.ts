@@ -101,7 +101,7 @@ function endOf(child: ChildProcess, stderr: () => string): Promise<WorkerEnd> {
 /** Some numbers have a second, older name further down the list: the first one is to win. */
 const signalNames = new Map(
   Object.entries(constants.signals)
-    .reverse()
+    .toReversed()
     .map(([name, number]) => [number, name]),
 );
 
