@@ -134,6 +134,30 @@ describe('sizes', () => {
     expect(findingsIn({ 'tools/a.test.ts': lines(501) })).toEqual(['tools/a.test.ts:501 has 501 lines; at most 500']);
   });
 
+  test('a function has at most 70 lines of its own', () => {
+    const body = (count: number) => '  work();\n'.repeat(count);
+    const long = (head: string) => findingsIn({ 'tools/a.ts': `${head}\n${body(69)}}\n` });
+    expect(findingsIn({ 'tools/a.ts': `function a() {\n${body(68)}}\n` })).toEqual([]);
+    for (const head of [
+      'function a() {',
+      'const a = async (x: number) => {',
+      'function a(f: () => void): Promise<void> {',
+      'class X { a() {',
+    ]) {
+      expect(long(head), head).toEqual(['tools/a.ts:1 a has 71 lines of its own; at most 70']);
+    }
+    for (const head of ['if (a()) {', 'const a = {', 'for (const x of a()) {']) expect(long(head), head).toEqual([]);
+  });
+
+  test('the functions that a factory returns count by themselves', () => {
+    const inner = (name: string) => `  function ${name}() {\n${'    work();\n'.repeat(40)}  }\n`;
+    expect(findingsIn({ 'tools/a.ts': `export function createX() {\n${inner('a')}${inner('b')}${inner('c')}}\n` })).toEqual([]);
+    const own = '  work();\n'.repeat(70);
+    expect(findingsIn({ 'tools/a.ts': `export function createX() {\n${inner('a')}${own}}\n` })).toEqual([
+      'tools/a.ts:1 createX has 73 lines of its own; at most 70',
+    ]);
+  });
+
   test('a folder has at most 12 files', () => {
     const folder = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`tools/x/f${n}.ts`, '']));
     expect(findingsIn(folder(12))).toEqual([]);

@@ -6,6 +6,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { errorSpecs } from '@martlet/protocol';
 import { checkCycles } from './tidy/cycles.ts';
+import { checkFunctionLengths } from './tidy/function-lengths.ts';
 import { checkLayers } from './tidy/layers.ts';
 import { checkErrorCodes, checkHeads } from './tidy/registry.ts';
 import { checkSizes } from './tidy/sizes.ts';
@@ -21,7 +22,15 @@ const PATTERNS = [
 ];
 const FOREIGN = /(?:^|\/)(?:node_modules|dist|dist-package|results)(?:\/|$)/;
 
-const rules: readonly Rule[] = [checkLayers, checkCycles, checkSizes, checkWords, checkHeads, checkErrorCodes(Object.keys(errorSpecs))];
+const rules: readonly Rule[] = [
+  checkLayers,
+  checkCycles,
+  checkSizes,
+  checkFunctionLengths,
+  checkWords,
+  checkHeads,
+  checkErrorCodes(Object.keys(errorSpecs)),
+];
 
 export function tidy(files: readonly SourceFile[]): Finding[] {
   return rules.flatMap((rule) => rule(files)).toSorted((a, b) => a.path.localeCompare(b.path) || a.line - b.line);

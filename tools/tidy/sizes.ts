@@ -1,4 +1,4 @@
-/** Lengths that keep a file readable in one go. The length of functions is oxlint's `max-lines-per-function`. */
+/** Lengths that keep a file readable in one go. Functions: see function-lengths.ts. */
 import { posix } from 'node:path';
 import type { Finding, Rule } from './source-file.ts';
 
