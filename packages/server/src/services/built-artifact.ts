@@ -32,13 +32,12 @@ export function hashBuilt(output: BuildOutput): string {
   return digest('sha256', JSON.stringify(parts.map((part) => digest('sha256', part, 'hex'))), 'hex');
 }
 
-/** `meta` is written last: where it is, all parts are. */
+/** Parts are whole or absent, each on its own: what a crash left out is written by the next build that comes to it. */
 export async function storeBuilt(artifacts: Artifacts, hash: string, output: BuildOutput): Promise<void> {
   const keys = builtKeys(hash);
-  if (await artifacts.has(keys.meta)) return;
-  const parts = [[keys.code, output.code], [keys.map, output.sourceMap], [keys.tree, output.tree]] as const;
-  await Promise.all(parts.filter(([, bytes]) => bytes.length > 0).map(([key, bytes]) => artifacts.put(key, bytes)));
-  await artifacts.put(keys.meta, Buffer.from(metaOf(output)));
+  const parts = [[keys.meta, Buffer.from(metaOf(output))], [keys.code, output.code], [keys.map, output.sourceMap], [keys.tree, output.tree]] as const;
+  const missing = parts.filter(([, bytes]) => bytes.length > 0).map(async ([key, bytes]) => ((await artifacts.has(key)) ? undefined : artifacts.put(key, bytes)));
+  await Promise.all(missing);
 }
 
 export function sizeOfBuilt(output: BuildOutput): number {
