@@ -19,7 +19,8 @@ const { values: options } = parseArgs({
 });
 
 await runOnNode24(import.meta.url, async () => {
-  await ensureBubblewrap();
+  ensureBubblewrap();
+  console.log(`Starting the platform with the functions of ${options.dir}/. The first start installs their packages.`);
   const server = await startServer({ port: Number(options.port), data: options.data, dir: options.dir });
   const stop = () => server.stop();
   process.on('SIGINT', stop);

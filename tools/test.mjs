@@ -17,7 +17,7 @@ const VITEST = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import
 await runOnNode24(import.meta.url, async () => {
   const args = process.argv.slice(2);
   const withChecks = !args.includes('--no-check');
-  await ensureBubblewrap();
+  ensureBubblewrap();
   const failedChecks = withChecks ? await check() : 0;
   const tests = await runTests(args.filter((arg) => arg !== '--no-check'));
 

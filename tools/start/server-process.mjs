@@ -16,7 +16,7 @@ const READY_WITHIN_MS = 180_000;
  */
 export async function startServer({ port, data, dir }) {
   const freePort = await pickPort(port);
-  if (freePort !== port) console.log(`Port ${port} is taken; using ${freePort}.`);
+  if (freePort !== port && port !== 0) console.log(`Port ${port} is taken; using ${freePort}.`);
   const args = [MARTLET, '--json', 'dev', dir, '--port', String(freePort), ...(data === undefined ? [] : ['--data', data])];
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
 
