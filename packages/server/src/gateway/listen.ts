@@ -26,11 +26,16 @@ const HEADERS_MS = 20_000;
 const KEEP_ALIVE_MS = 75_000;
 
 export async function listen({ host, port, functions, others }: ListenOptions): Promise<Listener> {
-  const fallback = getRequestListener((request, env) => others(request, { clientIp: remoteAddress(env) }), { overrideGlobalObjects: false });
-  const server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true }, (request, response) => {
-    if (draining) response.setHeader('connection', 'close');
-    if (!functions.handle(request, response)) void fallback(request, response);
+  const fallback = getRequestListener((request, env) => others(request, { clientIp: remoteAddress(env) }), {
+    overrideGlobalObjects: false,
   });
+  const server = createServer(
+    { headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true },
+    (request, response) => {
+      if (draining) response.setHeader('connection', 'close');
+      if (!functions.handle(request, response)) void fallback(request, response);
+    },
+  );
   let draining = false;
   await started(server, host, port);
   return {

@@ -28,7 +28,14 @@ export function createCors(origins: readonly string[]): Cors {
       const base = headers(request);
       if (base.length === 0) return undefined;
       const asked = request.headers['access-control-request-headers'];
-      return [...base, 'access-control-allow-methods', METHODS, 'access-control-max-age', MAX_AGE_SECONDS, ...(asked === undefined ? [] : ['access-control-allow-headers', asked])];
+      return [
+        ...base,
+        'access-control-allow-methods',
+        METHODS,
+        'access-control-max-age',
+        MAX_AGE_SECONDS,
+        ...(asked === undefined ? [] : ['access-control-allow-headers', asked]),
+      ];
     },
   };
 }

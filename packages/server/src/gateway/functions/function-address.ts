@@ -43,7 +43,10 @@ function checked(path: string): string {
   const first = decoded.split('/', 1)[0] as string;
   const problem = functionNameProblem(first);
   if (problem !== undefined || /(^|\/)\.\.(\/|$)|\\|\0|%00|%5c/i.test(decoded)) {
-    throw new PlatformError('function_name_invalid', `Cannot find a function by this path: ${problem ?? 'it has parts that no name may have'}.`);
+    throw new PlatformError(
+      'function_name_invalid',
+      `Cannot find a function by this path: ${problem ?? 'it has parts that no name may have'}.`,
+    );
   }
   return decoded;
 }

@@ -4,7 +4,7 @@ import { PlatformError } from '@martlet/protocol';
 import type { Principal } from '../../domain/principal.ts';
 import type { Log } from '../../ports/log.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
-import type { Invoke, InvokeRequest } from '../../services/invoke/invocation.ts';
+import type { CallerSignal, Invoke, InvokeRequest } from '../../services/invoke/invocation.ts';
 import { createCors } from './cors.ts';
 import { addressOfHost, addressOfUrl, type FunctionAddress } from './function-address.ts';
 import { originOf, readBody, readHeaders, type Credentials } from './read-request.ts';
@@ -72,7 +72,8 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
     const projectId = address.projectId ?? headers.project ?? projectOf(principal) ?? options.defaultProjectId;
     const found = routes.byPath(projectId, address.path);
     const route = found instanceof Promise ? await found : found;
-    if (route === null) throw new PlatformError('function_not_found', `Cannot find a function for "${address.path}" in project "${projectId}".`);
+    if (route === null)
+      throw new PlatformError('function_not_found', `Cannot find a function for "${address.path}" in project "${projectId}".`);
     const body = readBody(request);
     return {
       projectId,
@@ -86,7 +87,7 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
       body: body instanceof Promise ? await body : body,
       clientIp: clientIp(request),
       hops: principal.kind === 'execution' ? principal.hops + 1 : 0,
-      signal: goneSignal(response),
+      signal: new ConnectionSignal(response),
     };
   }
 
@@ -99,7 +100,12 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
   function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     const refusal = toRefusal(error);
     if (refusal.code === 'general_server_error') log.error({ error: refusal.cause, url: request.url }, 'Cannot answer a request');
-    writeError(response, { code: refusal.code, message: refusal.message, retryAfterSeconds: refusal.retryAfterSeconds, extraHeaders: cors.headersFor(request) });
+    writeError(response, {
+      code: refusal.code,
+      message: refusal.message,
+      retryAfterSeconds: refusal.retryAfterSeconds,
+      extraHeaders: cors.headersFor(request),
+    });
   }
 }
 
@@ -108,10 +114,20 @@ function projectOf(principal: Principal): string | undefined {
 }
 
 /** Aborts when the connection closes before the answer is out. */
-function goneSignal(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  response.on('close', () => {
-    if (!response.writableFinished) controller.abort();
-  });
-  return controller.signal;
+class ConnectionSignal implements CallerSignal {
+  aborted = false;
+  #listener: (() => void) | undefined;
+
+  constructor(response: ServerResponse) {
+    response.on('close', () => {
+      if (response.writableFinished) return;
+      this.aborted = true;
+      this.#listener?.();
+    });
+  }
+
+  /** There is one listener: the execution. */
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listener = listener;
+  }
 }

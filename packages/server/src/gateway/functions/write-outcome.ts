@@ -5,6 +5,7 @@ import { isHopByHop } from '../../domain/platform-headers.ts';
 import type { Invoked } from '../../services/invoke/invocation.ts';
 
 const BODILESS = new Set([204, 205, 304]);
+const JOINED_BYTES_MAX = 8192;
 
 export function writeOutcome(response: ServerResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
   const { outcome, executionId } = invoked;
@@ -18,7 +19,8 @@ export function writeOutcome(response: ServerResponse, invoked: Invoked, extraHe
   if (body instanceof Uint8Array) {
     if (!BODILESS.has(status) && !isHead) headers.push('content-length', String(body.length));
     if (!writeHead(response, status, headers, executionId)) return undefined;
-    response.end(BODILESS.has(status) || isHead ? undefined : body);
+    if (BODILESS.has(status) || isHead) response.end();
+    else endWith(response, body);
     return undefined;
   }
   if (!writeHead(response, status, headers, executionId)) {
@@ -49,7 +51,15 @@ export function writeError(response: ServerResponse, error: WrittenError): void 
     return;
   }
   const { code, message, executionId } = error;
-  const body = Buffer.from(JSON.stringify({ error: message, message, detail: message, code: code.toUpperCase(), ...(executionId !== undefined && { executionId }) }));
+  const body = Buffer.from(
+    JSON.stringify({
+      error: message,
+      message,
+      detail: message,
+      code: code.toUpperCase(),
+      ...(executionId !== undefined && { executionId }),
+    }),
+  );
   const headers = ['content-type', 'application/json; charset=utf-8', 'content-length', String(body.length), ...(error.extraHeaders ?? [])];
   if (executionId !== undefined) headers.push('x-martlet-execution-id', executionId);
   if (error.retryAfterSeconds !== undefined) headers.push('retry-after', String(error.retryAfterSeconds));
@@ -64,7 +74,12 @@ export function toRefusal(error: unknown): PlatformError {
 
 /** What user code says of its own failure is for its record; callers learn the kind. */
 function messageForCaller(code: ErrorCode, message: string): string {
-  return code === 'execution_threw' || code === 'execution_load_failed' || code === 'execution_response_invalid' || code === 'execution_no_response' ? errorSpecs[code].message : message;
+  return code === 'execution_threw' ||
+    code === 'execution_load_failed' ||
+    code === 'execution_response_invalid' ||
+    code === 'execution_no_response'
+    ? errorSpecs[code].message
+    : message;
 }
 
 function responseHeaders(headers: readonly string[], executionId: string, extraHeaders: readonly string[]): string[] {
@@ -88,6 +103,12 @@ function writeHead(response: ServerResponse, status: number, headers: string[], 
     writeError(response, { code: 'execution_response_invalid', message: errorSpecs.execution_response_invalid.message, executionId });
     return false;
   }
+}
+
+/** As Latin-1 text a short body goes out in one system call with the head; as bytes it takes a second buffer and a `writev`. */
+function endWith(response: ServerResponse, body: Uint8Array): void {
+  if (body.length > JOINED_BYTES_MAX) response.end(body);
+  else response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
 }
 
 async function pipe(body: ReadableStream<Uint8Array>, response: ServerResponse): Promise<void> {
