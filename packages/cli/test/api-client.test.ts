@@ -37,7 +37,7 @@ test('sends project, key, queries and a JSON body', async () => {
   await client(url).send('POST', '/keys', { name: 'n' });
   expect(await client(url).send('DELETE', '/keys/1')).toBeUndefined();
   expect(seen).toEqual([
-    ['GET', '/v1/functions?queries%5B%5D=a+b&queries%5B%5D=c&path=x%2Fy', 'p', 'k', ''],
+    ['GET', '/v1/functions?queries%5B0%5D=a+b&queries%5B1%5D=c&path=x%2Fy', 'p', 'k', ''],
     ['POST', '/v1/keys', 'p', 'k', '{"name":"n"}'],
     ['DELETE', '/v1/keys/1', 'p', 'k', ''],
   ]);

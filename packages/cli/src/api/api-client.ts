@@ -65,12 +65,12 @@ function bodyInit(body: object | undefined): RequestInit {
   return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' }, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) };
 }
 
-/** Lists become `name[]=a&name[]=b`, as the contract has it. */
+/** Lists become `name[0]=a&name[1]=b`, as the clients of the contract send them. */
 export function queryText(query: Query): string {
   const pairs = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value === undefined) continue;
-    if (typeof value === 'object') for (const one of value) pairs.append(`${name}[]`, one);
+    if (typeof value === 'object') value.forEach((one, index) => pairs.append(`${name}[${index}]`, one));
     else pairs.append(name, String(value));
   }
   return pairs.size === 0 ? '' : `?${pairs}`;

@@ -82,7 +82,7 @@ export function createDevView(out: Output): DevView {
   }
 }
 
-/** The path below the function; the bare function has none. */
+/** The path below the function as a caller writes it: the bare function has none, a query follows its name. */
 function below(requestPath: string): string {
-  return requestPath === '/' ? '' : printable(requestPath);
+  return printable(requestPath.replace(/^\/(?=$|\?)/, ''));
 }
