@@ -1,6 +1,6 @@
 /**
  * `node tools/pack.mjs`: packs what `npm publish` would send, to dist/martlet-<version>.tgz, and prints its path. The
- * package is staged in packages/cli/dist-package with a manifest of its own, because the packages of this workspace
+ * package is staged in dist/package with a manifest of its own, because the packages of this workspace
  * are bundled into it and their dependencies have become its own.
  */
 import { execFileSync } from 'node:child_process';
@@ -11,21 +11,20 @@ import { runOnNode24 } from './run-on-node-24.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const CLI = join(ROOT, 'packages/cli');
-const STAGE = join(CLI, 'dist-package');
+const DIST = join(ROOT, 'dist');
+const STAGE = join(DIST, 'package');
 
 await runOnNode24(import.meta.url, async () => {
   const { writeBundles } = await import('./package/bundles.mjs');
   const { packages } = await writeBundles();
   stage(packages);
-  const target = join(ROOT, 'dist');
-  mkdirSync(target, { recursive: true });
-  const [packed] = JSON.parse(execFileSync('npm', ['pack', STAGE, '--json', '--pack-destination', target], { encoding: 'utf8' }));
-  console.log(join(target, packed.filename));
+  const [packed] = JSON.parse(execFileSync('npm', ['pack', STAGE, '--json', '--pack-destination', DIST], { encoding: 'utf8' }));
+  console.log(join(DIST, packed.filename));
 });
 
 function stage(packages) {
   rmSync(STAGE, { recursive: true, force: true });
-  mkdirSync(STAGE);
+  mkdirSync(STAGE, { recursive: true });
   for (const path of ['bin', 'dist', 'index.d.ts']) cpSync(join(CLI, path), join(STAGE, path), { recursive: true });
   for (const path of ['LICENSE', 'NOTICE', 'README.md']) cpSync(join(ROOT, path), join(STAGE, path));
   writeFileSync(join(STAGE, 'package.json'), `${JSON.stringify(manifest(packages), null, 2)}\n`);

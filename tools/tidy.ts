@@ -20,7 +20,7 @@ const PATTERNS = [
   '{tools,e2e,benchmarks,fixtures}/**/*.{ts,mjs}',
   'examples/{functions,shared}/**/*.ts',
 ];
-const FOREIGN = /(?:^|\/)(?:node_modules|dist|dist-package|results)(?:\/|$)/;
+const FOREIGN = /(?:^|\/)(?:node_modules|dist|results)(?:\/|$)/;
 
 const rules: readonly Rule[] = [
   checkLayers,
