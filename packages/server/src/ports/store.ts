@@ -33,7 +33,10 @@ export const TOTAL_MAX = 5000;
  */
 export interface ListQuery {
   readonly filters: readonly Filter[];
-  /** Default: insertion, oldest first. Ties, and the default, are broken by insertion. */
+  /**
+   * Default: insertion, oldest first. Ties are broken by insertion in the direction of the last term. Executions count
+   * as inserted by `createdAt` first: many are written only when they end.
+   */
   readonly order: readonly { readonly attribute: string; readonly direction: 'asc' | 'desc' }[];
   readonly limit: number;
   readonly offset: number;
@@ -157,6 +160,7 @@ export interface DeploymentRow extends Row {
 export type DeploymentChange = Partial<Omit<DeploymentRow, 'id' | 'projectId' | 'functionId' | 'createdAt'>>;
 
 export interface DeploymentStore {
+  /** @throws `function_not_found` when the function is gone */
   insert(row: DeploymentRow): Promise<void>;
   /** Within one function: a deployment of another function is not found. */
   get(projectId: string, functionId: string, id: string): Promise<DeploymentRow | null>;
@@ -171,6 +175,7 @@ export interface DeploymentStore {
   delete(projectId: string, functionId: string, id: string): Promise<boolean>;
   /** Deployments of all projects that are in one of these states; used once at start. */
   listByStatus(statuses: readonly DeploymentStatus[]): Promise<readonly DeploymentRow[]>;
+  /** @throws `deployment_not_found` */
   appendBuildLog(id: string, text: string): Promise<void>;
   /** The whole build log, at most its last 1,000,000 characters. */
   buildLog(id: string): Promise<string>;
@@ -188,7 +193,7 @@ export interface VariableRow extends Row {
 export type VariableChange = Partial<Pick<VariableRow, 'key' | 'value' | 'secret' | 'updatedAt'>>;
 
 export interface VariableStore {
-  /** @throws `variable_already_exists` when id or key is taken in the same owner */
+  /** @throws `variable_already_exists` when id or key is taken in the same owner, `function_not_found` when the function is gone */
   insert(row: VariableRow): Promise<void>;
   get(projectId: string, functionId: string | null, id: string): Promise<VariableRow | null>;
   list(projectId: string, functionId: string | null, query: ListQuery): Promise<Page<VariableRow>>;
@@ -236,7 +241,7 @@ export interface ExecutionWrite {
 
 export interface ExecutionStore {
   /**
-   * Writes a batch in one commit and resolves when it is durable. A row whose id is known is replaced, unless its
+   * Writes a batch in one commit, whole or not at all, and resolves when it is durable. A row whose id is known is replaced, unless its
    * stored status is terminal and the new one is not: a late writer never reopens an execution.
    */
   write(batch: readonly ExecutionWrite[]): Promise<void>;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -123,39 +123,44 @@ describe('sqlite-store: what is on disk', () => {
 });
 
 describe('sqlite-store: files that it refuses', () => {
-  const refusal = (path: string) => withStore(path, async () => 'opened').catch((error: unknown) => error);
+  function refusal(path: string): unknown {
+    try {
+      openWriter(path).close();
+      return 'opened';
+    } catch (error) {
+      return error;
+    }
+  }
 
-  it('takes no damaged, cut or foreign file for a new database', async () => {
+  it('takes no damaged, cut or foreign file for a new database', () => {
     const [empty, garbage, foreign, cut] = [freshPath(), freshPath(), freshPath(), freshPath()];
-    for (const path of [empty, garbage, foreign]) await withStore(path, async () => undefined);
-    await withStore(cut, (store) => store.executions.write([aWrite()]));
+    for (const path of [empty, garbage, foreign, cut]) expect(refusal(path)).toBe('opened');
     truncateSync(empty, 0);
     writeFileSync(garbage, 'x'.repeat(10_000));
     rmSync(foreign);
     new DatabaseSync(foreign).exec('create table other (id)');
     truncateSync(cut, 8192);
     for (const path of [empty, garbage, foreign, cut]) {
-      await expect(refusal(path)).resolves.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('backup') });
+      expect(refusal(path)).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('backup') });
     }
   });
 
-  it('refuses a folder that it cannot make, and says which', async () => {
+  it('rejects open() with the reason, and names the file that it cannot make', async () => {
     const path = freshPath();
-    await withStore(path, async () => undefined);
-    await expect(refusal(join(path, 'below', 'a-file.db'))).resolves.toMatchObject({
-      code: 'store_unavailable',
-      message: expect.stringContaining('a-file.db'),
-    });
+    expect(refusal(path)).toBe('opened');
+    const below = join(path, 'below', 'a-file.db');
+    const opening = withStore(below, async () => 'opened');
+    await expect(opening).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining(below) });
   });
 
-  it('refuses a database of a newer version, and one with another past, and leaves both as they are', async () => {
+  it('refuses a database of a newer version, and one with another past, and leaves both as they are', () => {
     const path = freshPath();
-    await withStore(path, async () => undefined);
+    expect(refusal(path)).toBe('opened');
     const raw = new DatabaseSync(path);
     raw.exec(`insert into migrations values (999, 'future', 'x', 1)`);
-    await expect(refusal(path)).resolves.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('newer Martlet') });
+    expect(refusal(path)).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('newer Martlet') });
     raw.exec(`delete from migrations where number = 999; update migrations set checksum = 'other' where number = 1`);
-    await expect(refusal(path)).resolves.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('is not the one') });
+    expect(refusal(path)).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('is not the one') });
     expect(raw.prepare('select count(*) as n from migrations').get()).toEqual({ n: 1 });
     raw.close();
   });
@@ -248,6 +253,23 @@ describe('sqlite-store: the storage fails', () => {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
     await expect(store.keys.count()).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('broken') });
     expect(errors).toContainEqual(expect.stringContaining('writer thread failed'));
+    await store.close();
+  });
+
+  it('trusts a file no further in which it found damage: the thread ends, and says so', async () => {
+    const path = freshPath();
+    await withStore(path, (store) => store.executions.write(Array.from({ length: 2000 }, (_, index) => aWrite({ id: `e${index}` }))));
+    const file = openSync(path, 'r+');
+    // Behind the first pages, which hold the schema.
+    for (let at = 40 * 4096; at < statSync(path).size; at += 4096) writeSync(file, Buffer.alloc(64, 0xee), 0, 64, at);
+    closeSync(file);
+    const { log, errors } = createLog();
+    const store = createSqliteStore({ path, log });
+    await store.open();
+    const list = () => store.executions.list('default', 'hello', aQuery({ limit: 2000 }));
+    await expect(list()).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('malformed') });
+    await expect(list()).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(errors).toEqual([expect.stringContaining('reader thread failed')]);
     await store.close();
   });
 

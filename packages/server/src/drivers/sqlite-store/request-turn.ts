@@ -1,7 +1,7 @@
 /**
- * One turn of a thread: everything that is queued. All writes go into one transaction, each in a savepoint of its own,
- * so that one that fails does not take its neighbours along; they are answered together, after the commit. Then the
- * reads, which so see every write that was asked for before them.
+ * One turn of a thread: everything that is queued. All writes go into one transaction, and are answered together after
+ * the commit; one that fails does not take its neighbours along. Then come the reads, which so see every write that was
+ * asked for before them.
  */
 import { operations, type OperationName } from '../sql/operations.ts';
 import type { Database } from '../sql/schema.ts';
@@ -26,42 +26,62 @@ export function createRequestTurn(connection: Connection, role: 'writer' | 'read
   }
 
   async function write(requests: readonly Request[]): Promise<Reply[]> {
-    const replies: Reply[] = [];
     try {
-      raw.exec('begin immediate');
-      for (const [number, name, input] of requests) replies.push(await guarded(number, () => perform(name, input)));
-      raw.exec('commit');
-      return replies;
+      return await commit(requests, answer);
     } catch (error) {
-      if (raw.isTransaction) raw.exec('rollback');
       if (isFatal(error)) throw error;
-      return requests.map(([number]) => [number, false, toWire(error)]);
+      const fault = toWire(error);
+      if (requests.length === 1 || fault.code === 'store_unavailable') return requests.map(([number]) => [number, false, fault]);
+    }
+    // Nothing is stored yet. A savepoint copies each page before it changes, a third of the cost of a row; so they are
+    // made only now, when it is known that one of the neighbours fails.
+    try {
+      return await commit(requests, answerInSavepoint);
+    } catch (error) {
+      if (isFatal(error)) throw error;
+      const fault = toWire(error);
+      return requests.map(([number]) => [number, false, fault]);
     }
   }
 
-  async function guarded(number: number, operate: () => Promise<unknown>): Promise<Reply> {
+  async function commit(requests: readonly Request[], each: (request: Request) => Promise<Reply>): Promise<Reply[]> {
+    try {
+      raw.exec('begin immediate');
+      const replies: Reply[] = [];
+      for (const request of requests) replies.push(await each(request));
+      raw.exec('commit');
+      return replies;
+    } finally {
+      if (raw.isTransaction) raw.exec('rollback');
+    }
+  }
+
+  async function answer([number, name, input]: Request): Promise<Reply> {
+    return [number, true, await perform(name, input)];
+  }
+
+  async function answerInSavepoint(request: Request): Promise<Reply> {
     raw.exec('savepoint operation');
     try {
-      const result = await operate();
+      const reply = await answer(request);
       raw.exec('release operation');
-      return [number, true, result];
+      return reply;
     } catch (error) {
       // Faults such as a full disk end the whole transaction by themselves: then nothing of the turn is stored.
       if (!raw.isTransaction || isFatal(error)) throw error;
       raw.exec('rollback to operation; release operation');
-      return [number, false, toWire(error)];
+      return [request[0], false, toWire(error)];
     }
   }
 
   /** In a transaction, so that the rows of a page and their total are of one moment. */
-  async function read([number, name, input]: Request): Promise<Reply> {
+  async function read(request: Request): Promise<Reply> {
     try {
       raw.exec('begin');
-      const result = await perform(name, input);
-      return [number, true, result];
+      return await answer(request);
     } catch (error) {
       if (isFatal(error)) throw error;
-      return [number, false, toWire(error)];
+      return [request[0], false, toWire(error)];
     } finally {
       if (raw.isTransaction) raw.exec('commit');
     }
