@@ -15,7 +15,8 @@ export const answers = <Status extends number, Schema extends z.ZodType>(status:
 /** The answers of a route that has nothing to say, or says it in something else than JSON. */
 export const noContent = { 204: { description: 'Done' }, default: failure };
 
-export const jsonBody = <Schema extends z.ZodType>(schema: Schema) => ({ content: { 'application/json': { schema } } });
+/** Required, so that an absent body is checked like an empty object and not passed on unchecked. */
+export const jsonBody = <Schema extends z.ZodType>(schema: Schema) => ({ required: true, content: { 'application/json': { schema } } });
 
 export const binary = (type: string, description: string) => ({
   200: { description, content: { [type]: { schema: { type: 'string' as const, format: 'binary' } } } },
