@@ -3,6 +3,7 @@
  * the commit; one that fails does not take its neighbours along. Then come the reads, which so see every write that was
  * asked for before them.
  */
+import type { DatabaseSync } from 'node:sqlite';
 import { operations, type OperationName } from '../sql/operations.ts';
 import type { Database } from '../sql/schema.ts';
 import { StoreFault } from '../sql/store-fault.ts';
@@ -15,9 +16,11 @@ export interface RequestTurn {
   run(requests: readonly Request[]): Promise<Reply[]>;
 }
 
-export function createRequestTurn(connection: Connection, role: 'writer' | 'reader'): RequestTurn {
-  const { raw, db } = connection;
+type Answer = (request: Request) => Promise<Reply>;
+
+export function createRequestTurn({ raw, db }: Connection, role: 'writer' | 'reader'): RequestTurn {
   const writeBatch = role === 'writer' ? createBatchWriter(raw) : undefined;
+  const answer: Answer = async ([number, name, input]) => [number, true, await perform(name, input)];
 
   async function perform(name: RequestName, input: unknown): Promise<unknown> {
     if (name === 'executions.write') return writeBatch?.(input as EncodedBatch);
@@ -25,76 +28,72 @@ export function createRequestTurn(connection: Connection, role: 'writer' | 'read
     return (operations[name].run as (db: Database, input: unknown) => Promise<unknown>)(db, input);
   }
 
-  async function write(requests: readonly Request[]): Promise<Reply[]> {
-    try {
-      return await commit(requests, answer);
-    } catch (error) {
-      if (isFatal(error)) throw error;
-      const fault = toWire(error);
-      if (requests.length === 1 || fault.code === 'store_unavailable') return requests.map(([number]) => [number, false, fault]);
-    }
-    // Nothing is stored yet. A savepoint copies each page before it changes, a third of the cost of a row; so they are
-    // made only now, when it is known that one of the neighbours fails.
-    try {
-      return await commit(requests, answerInSavepoint);
-    } catch (error) {
-      if (isFatal(error)) throw error;
-      const fault = toWire(error);
-      return requests.map(([number]) => [number, false, fault]);
-    }
-  }
-
-  async function commit(requests: readonly Request[], each: (request: Request) => Promise<Reply>): Promise<Reply[]> {
-    try {
-      raw.exec('begin immediate');
-      const replies: Reply[] = [];
-      for (const request of requests) replies.push(await each(request));
-      raw.exec('commit');
-      return replies;
-    } finally {
-      if (raw.isTransaction) raw.exec('rollback');
-    }
-  }
-
-  async function answer([number, name, input]: Request): Promise<Reply> {
-    return [number, true, await perform(name, input)];
-  }
-
-  async function answerInSavepoint(request: Request): Promise<Reply> {
-    raw.exec('savepoint operation');
-    try {
-      const reply = await answer(request);
-      raw.exec('release operation');
-      return reply;
-    } catch (error) {
-      // Faults such as a full disk end the whole transaction by themselves: then nothing of the turn is stored.
-      if (!raw.isTransaction || isFatal(error)) throw error;
-      raw.exec('rollback to operation; release operation');
-      return [request[0], false, toWire(error)];
-    }
-  }
-
-  /** In a transaction, so that the rows of a page and their total are of one moment. */
-  async function read(request: Request): Promise<Reply> {
-    try {
-      raw.exec('begin');
-      return await answer(request);
-    } catch (error) {
-      if (isFatal(error)) throw error;
-      return [request[0], false, toWire(error)];
-    } finally {
-      if (raw.isTransaction) raw.exec('commit');
-    }
-  }
-
   return {
     async run(requests) {
       const writes = requests.filter(([, name]) => isWrite(name));
-      const replies = writes.length === 0 ? [] : await write(writes);
-      for (const request of requests) if (!isWrite(request[1])) replies.push(await read(request));
+      const replies = writes.length === 0 ? [] : await write(raw, writes, answer);
+      for (const request of requests) if (!isWrite(request[1])) replies.push(await read(raw, request, answer));
       return replies;
     },
   };
+}
+
+async function write(raw: DatabaseSync, requests: readonly Request[], answer: Answer): Promise<Reply[]> {
+  try {
+    return await commit(raw, requests, answer);
+  } catch (error) {
+    if (isFatal(error)) throw error;
+    const fault = toWire(error);
+    if (requests.length === 1 || fault.code === 'store_unavailable') return requests.map(([number]) => [number, false, fault]);
+  }
+  // Nothing is stored yet. A savepoint copies each page before it changes, a third of the cost of a row; so they are
+  // made only now, when it is known that one of the neighbours fails.
+  try {
+    return await commit(raw, requests, (request) => answerInSavepoint(raw, request, answer));
+  } catch (error) {
+    if (isFatal(error)) throw error;
+    const fault = toWire(error);
+    return requests.map(([number]) => [number, false, fault]);
+  }
+}
+
+async function commit(raw: DatabaseSync, requests: readonly Request[], answer: Answer): Promise<Reply[]> {
+  try {
+    raw.exec('begin immediate');
+    const replies: Reply[] = [];
+    for (const request of requests) replies.push(await answer(request));
+    raw.exec('commit');
+    return replies;
+  } finally {
+    if (raw.isTransaction) raw.exec('rollback');
+  }
+}
+
+async function answerInSavepoint(raw: DatabaseSync, request: Request, answer: Answer): Promise<Reply> {
+  raw.exec('savepoint operation');
+  try {
+    const reply = await answer(request);
+    raw.exec('release operation');
+    return reply;
+  } catch (error) {
+    // Faults such as a full disk end the whole transaction by themselves: then nothing of the turn is stored.
+    if (!raw.isTransaction || isFatal(error)) throw error;
+    raw.exec('rollback to operation; release operation');
+    return [request[0], false, toWire(error)];
+  }
+}
+
+/** In a transaction, so that the rows of a page and their total are of one moment. */
+async function read(raw: DatabaseSync, request: Request, answer: Answer): Promise<Reply> {
+  try {
+    raw.exec('begin');
+    return await answer(request);
+  } catch (error) {
+    if (isFatal(error)) throw error;
+    return [request[0], false, toWire(error)];
+  } finally {
+    if (raw.isTransaction) raw.exec('commit');
+  }
 }
 
 function isWrite(name: RequestName): boolean {

@@ -1,3 +1,4 @@
+/** The first schema: all tables of the first release. */
 import type { Migration } from '../migrate.ts';
 
 /**
