@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { loadConfig } from '@martlet/server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Martlet } from './start-martlet.ts';
 import { REPOSITORY, startMartlet } from './start-martlet.ts';
@@ -65,6 +66,34 @@ describe('commands', () => {
     const { stdout } = await execute(process.execPath, [join(REPOSITORY, 'packages/cli/bin/martlet.mjs'), ...words.split(' '), '--help']);
     expect(stdout).toContain(`Usage: martlet ${full} `);
   });
+});
+
+describe('settings', () => {
+  test('of the server are all explained in docs/operating.md', () => {
+    // The refusal of a setting that does not exist names all that do.
+    const refusal = () => loadConfig({ mode: 'dev', env: { MARTLET_NO_SUCH_SETTING: '1' } });
+    expect(refusal).toThrow(/known are /);
+    const known = /known are ([\w, ]+)/.exec(messageOf(refusal))?.[1]?.split(', ') ?? [];
+    const page = textOf('docs/operating.md');
+    const missing = known.filter(
+      (name) => name !== 'limits' && !(page.includes(`(\`${name}\`)`) && page.includes(`\`${variableOf(name)}\``)),
+    );
+    expect(known.length).toBeGreaterThan(10);
+    expect(missing).toEqual([]);
+  });
+
+  function messageOf(work: () => unknown): string {
+    try {
+      work();
+    } catch (error) {
+      return error instanceof Error ? error.message : '';
+    }
+    return '';
+  }
+
+  function variableOf(setting: string): string {
+    return `MARTLET_${setting.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  }
 });
 
 describe('the tour', () => {
