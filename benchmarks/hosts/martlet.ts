@@ -1,6 +1,6 @@
 /** Martlet as it is used: started by its command, deployed to through its API. Nothing is switched off. */
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -37,6 +37,8 @@ export interface MartletOptions {
   /** Data folder of a former server, with the key that it gave out. Default: a new one. */
   readonly dataDir?: string;
   readonly apiKey?: string;
+  /** Settings beyond the defaults. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface ReadyLine {
@@ -54,11 +56,13 @@ export const streamSource = readFileSync(new URL('../functions/stream.ts', impor
 
 export async function startMartlet(options: MartletOptions = {}): Promise<Martlet> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'martlet-bench-')));
+  await mkdir(dataDir, { recursive: true });
   const server = await startServer({
     command: process.execPath,
     args: [COMMAND, 'serve', '--json', '--host', '127.0.0.1', '--port', '0', '--data', dataDir],
     // The command keeps its first key in the folder where it runs.
     cwd: dataDir,
+    env: options.env ?? {},
     ready: readReadyLine,
   });
   const { url, project, tier } = server.ready;

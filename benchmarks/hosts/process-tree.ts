@@ -1,8 +1,12 @@
 /** What a server costs, all of its processes together, as the kernel counts it. Linux only. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 
 /** USER_HZ is 100 on every architecture that Linux runs on today. */
 const TICKS_PER_SECOND = 100;
+const QUIET_SAMPLE_MS = 1000;
+const QUIET_SHARE_MAX = 0.05;
+const QUIET_MS_MAX = 60_000;
 
 interface ProcessFacts {
   readonly pid: number;
@@ -17,6 +21,21 @@ interface ProcessFacts {
  */
 export function cpuSecondsOfTree(root: number): number {
   return treeOf(root).reduce((sum, { ticks }) => sum + ticks, 0) / TICKS_PER_SECOND;
+}
+
+/**
+ * Resolves when a server has finished what it does by itself after its start or a load: filling pools, warming caches.
+ * @throws {Error} when it never rests
+ */
+export async function untilQuiet(root: number): Promise<void> {
+  const deadline = performance.now() + QUIET_MS_MAX;
+  for (let before = cpuSecondsOfTree(root); ;) {
+    await wait(QUIET_SAMPLE_MS);
+    const now = cpuSecondsOfTree(root);
+    if ((now - before) * 1000 < QUIET_SAMPLE_MS * QUIET_SHARE_MAX) return;
+    if (performance.now() > deadline) throw new Error(`Cannot measure: the server is busy by itself for ${QUIET_MS_MAX} ms`);
+    before = now;
+  }
 }
 
 /** Proportional set size of a process and everything below it, in bytes: shared pages are counted once among all. */

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type ChildServer, startServer } from '../hosts/child-server.ts';
 import { helloSource, type Martlet, removeData, startMartlet } from '../hosts/martlet.ts';
 import { BARE_SCRIPT, readPort } from '../hosts/peers.ts';
+import { untilQuiet } from '../hosts/process-tree.ts';
 import { median, percentile } from '../load/percentiles.ts';
 import type { Measure, MeasureRow, Settings } from './measure-row.ts';
 import { formatMs, toRow } from './table.ts';
@@ -19,6 +20,7 @@ async function runCold(settings: Settings): Promise<MeasureRow[]> {
   const martlet = await startMartlet();
   try {
     const names = await deployMany(martlet, count, 'cold');
+    await untilQuiet(martlet.pid);
     const ours: number[] = [];
     const spawned: number[] = [];
     for (const name of names) {
@@ -54,7 +56,7 @@ async function runBurst(settings: Settings): Promise<MeasureRow[]> {
     const spawned: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
       const names = await deployMany(martlet, size, `burst${round}-`);
-      await wait(REFILL_MS * 5);
+      await untilQuiet(martlet.pid);
       ours.push(await timed(() => Promise.all(names.map((name) => call(martlet, name)))));
       const servers: ChildServer[] = [];
       spawned.push(await timed(async () => servers.push(...(await Promise.all(names.map(() => spawnToAnswer()))))));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { helloSource, type Martlet, packSource, removeData, startMartlet } from '../hosts/martlet.ts';
+import { untilQuiet } from '../hosts/process-tree.ts';
 import { median } from '../load/percentiles.ts';
 import type { Measure, MeasureRow, Settings } from './measure-row.ts';
 import { formatMs, toRow } from './table.ts';
@@ -22,6 +23,7 @@ async function run(settings: Settings): Promise<MeasureRow[]> {
   const folder = await mkdtemp(join(tmpdir(), 'martlet-esbuild-'));
   try {
     const functionId = await martlet.create('live');
+    await untilQuiet(martlet.pid);
     const ours: number[] = [];
     const alone: number[] = [];
     for (let round = 0; round < count; round += 1) {

@@ -2,9 +2,8 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { helloSource, type Martlet, startMartlet } from '../hosts/martlet.ts';
-import { memoryOfTree } from '../hosts/process-tree.ts';
+import { memoryOfTree, untilQuiet } from '../hosts/process-tree.ts';
 import { seedFunctions } from '../hosts/seed-functions.ts';
 import { median } from '../load/percentiles.ts';
 import type { Measure, MeasureRow, Settings } from './measure-row.ts';
@@ -13,8 +12,8 @@ import { formatMs, toRow } from './table.ts';
 export const idle: Measure = { name: 'idle', about: 'memory and start with 10,000 deployed functions against 10', run };
 
 const FEW = 10;
-/** Blanks and caches that fill after the start are the same for few and many; this is when they have settled. */
-const SETTLE_MS = 4000;
+/** Blanks cost the same with few functions and with many; a full pool of them would only add noise. */
+const env = { MARTLET_BLANKS: '1' };
 
 interface Start {
   readonly startMs: number;
@@ -73,13 +72,13 @@ async function deployAndStop(martlet: Martlet): Promise<void> {
 }
 
 async function measureStart({ dataDir, apiKey, call }: { dataDir: string; apiKey: string; call: string }): Promise<Start> {
-  const martlet = await startMartlet({ dataDir, apiKey });
+  const martlet = await startMartlet({ dataDir, apiKey, env });
   try {
     // One call proves that the copies are deployed functions and not rows that mean nothing.
     const { path, headers } = martlet.contender(call);
     const response = await fetch(`${martlet.url}${path}`, { headers });
     if (response.status !== 200) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
-    await wait(SETTLE_MS);
+    await untilQuiet(martlet.pid);
     return { startMs: martlet.startMs, bytes: memoryOfTree(martlet.pid) };
   } finally {
     await martlet.stop();

@@ -1,6 +1,7 @@
 /** What Martlet adds to the latency of a request while it is busy at half of what it can do. */
 import { helloSource, removeData, startMartlet } from '../hosts/martlet.ts';
 import { startBare, type Contender } from '../hosts/peers.ts';
+import { untilQuiet } from '../hosts/process-tree.ts';
 import { closedLoop } from '../load/closed-loop.ts';
 import { openLoop } from '../load/open-loop.ts';
 import { median, percentile } from '../load/percentiles.ts';
@@ -22,6 +23,7 @@ async function run(settings: Settings): Promise<MeasureRow[]> {
     await martlet.deploy('hello', helloSource);
     const ours = martlet.contender('hello');
     const [warmUp, seconds, count] = settings.quick ? [2, 3, 2] : [4, 10, 5];
+    await untilQuiet(martlet.pid);
     await closedLoop(bare.port, requestTo(bare, 'GET'), 1);
     const full = await closedLoop(ours.port, requestTo(ours, 'GET'), warmUp);
     const rate = Math.round(full.requests / full.seconds / 2);

@@ -2,6 +2,7 @@
 import { Agent, request } from 'node:http';
 import { removeData, startMartlet, streamSource } from '../hosts/martlet.ts';
 import { startBare, type Contender } from '../hosts/peers.ts';
+import { untilQuiet } from '../hosts/process-tree.ts';
 import { percentile } from '../load/percentiles.ts';
 import type { Measure, MeasureRow, Settings } from './measure-row.ts';
 import { formatMs, toRow } from './table.ts';
@@ -15,6 +16,7 @@ async function run(settings: Settings): Promise<MeasureRow[]> {
   const agent = new Agent({ keepAlive: true });
   try {
     await martlet.deploy('stream', streamSource);
+    await untilQuiet(martlet.pid);
     const ours: number[] = [];
     const theirs: number[] = [];
     for (let turn = 0; turn < warmUp + count; turn += 1) {

@@ -1,7 +1,7 @@
 /** What one warm request costs: requests per second of processor time, of all processes of a server together. */
 import { startBare, startFunctionsFramework, startWorkerd, type Contender } from '../hosts/peers.ts';
 import { helloSource, removeData, startMartlet } from '../hosts/martlet.ts';
-import { cpuSecondsOfTree } from '../hosts/process-tree.ts';
+import { cpuSecondsOfTree, untilQuiet } from '../hosts/process-tree.ts';
 import { closedLoop } from '../load/closed-loop.ts';
 import type { RequestFacts } from '../load/http-connection.ts';
 import { median } from '../load/percentiles.ts';
@@ -40,8 +40,11 @@ async function run(settings: Settings): Promise<MeasureRow[]> {
 /** Rounds of A B C D, A B C D: what disturbs the machine disturbs all of them. The ratio is taken within a round. */
 async function compare(settings: Settings, servers: readonly Contender[], method: 'GET' | 'POST'): Promise<MeasureRow[]> {
   const rounds: Map<string, number>[] = [];
-  const [warmUp, seconds, count] = settings.quick ? [1, 2, 2] : [2, 5, 5];
-  for (const server of servers) await closedLoop(server.port, requestTo(server, method), warmUp);
+  const [warmUp, seconds, count] = settings.quick ? [2, 2, 3] : [5, 5, 5];
+  for (const server of servers) {
+    await closedLoop(server.port, requestTo(server, method), warmUp);
+    await untilQuiet(server.pid);
+  }
   for (let round = 0; round < count; round += 1) {
     const results = new Map<string, number>();
     for (const server of servers) {
