@@ -24,7 +24,7 @@ export async function takeTour(ready) {
   section('Addresses', [
     `functions  ${ready.url}/functions/<name>`,
     `API        ${ready.url}/v1  (read it at ${ready.url}/v1/docs)`,
-    `metrics    ${ready.url}/metrics`,
+    `metrics    ${ready.url}/metrics  (with the API key as bearer token)`,
     `project    ${ready.project}`,
     `API key    ${ready.apiKey ?? '(the one of the first start)'}`,
   ]);
