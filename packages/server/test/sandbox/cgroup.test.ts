@@ -90,7 +90,7 @@ describe.skipIf(detection?.ok !== true)('cgroups of this host', () => {
     const living = cgroups.create('living', { memoryMb: 64, processes: 16 });
     try {
       await expect.poll(() => readFileSync(`${parent}/${dead}/1/cgroup.procs`, 'utf8')).not.toBe('');
-      await sweepCgroups(cgroups);
+      await sweepCgroups(cgroups.parents);
       if (left.exitCode === null && left.signalCode === null) await once(left, 'exit');
       expect(left.signalCode).toBe('SIGKILL');
       expect(existsSync(`${parent}/${dead}`)).toBe(false);

@@ -1,7 +1,18 @@
 /** What the host sees of sandboxes: the traps of cgroups, inherited descriptors, other users and a server that is killed. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -132,6 +143,30 @@ describe.skipIf(tier === 'C')('sandboxes and the server that started them', () =
 });
 
 describe.skipIf(tier !== 'A')('cgroups of sandboxes', () => {
+  it('are removed after a crash also where the server had been started in another session', async () => {
+    const { child } = await supervise({ count: 1 });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const [dead = ''] = readdirSync(join(folder, 'state/sandboxes'));
+    const record = join(folder, 'state/sandboxes', dead, 'cgroups.json');
+    const parents = JSON.parse(readFileSync(record, 'utf8')) as string[];
+    const elsewhere = `${parents[0]}-of-another-session`;
+    mkdirSync(`${elsewhere}/${dead}/1`, { recursive: true });
+    writeFileSync(record, JSON.stringify([...parents, elsewhere]));
+    const successor = createBubblewrapSandbox({
+      nodePath: process.execPath,
+      workerBundlePath,
+      stateDir: join(folder, 'state'),
+      log: strictLog([]),
+    });
+    try {
+      await successor.sweep();
+      for (const parent of [...parents, elsewhere]) expect(existsSync(`${parent}/${dead}`)).toBe(false);
+    } finally {
+      await successor.close();
+    }
+  });
+
   it('hold every process of every sandbox from its first moment', async () => {
     const sandbox = createBubblewrapSandbox({
       nodePath: process.execPath,

@@ -12,7 +12,7 @@ import { nodeFlags } from '../worker-process/node-flags.ts';
 import { createMemoryWatchdog, type MemoryWatchdog } from '../worker-process/process-memory.ts';
 import { closeCgroups, detectCgroups, sweepCgroups } from './cgroup/detect-cgroups.ts';
 import { ownInstance } from './instance.ts';
-import { createRuntimeFolder, sweepRuntimeFolders, type RuntimeFolder } from './runtime-folder.ts';
+import { createRuntimeFolder, deadCgroupParents, recordCgroupParents, sweepRuntimeFolders, type RuntimeFolder } from './runtime-folder.ts';
 import { launchSandbox, type LaunchedSandbox, type LaunchGround } from './sandbox-launch.ts';
 import { cgroupCheck, checkInside, findBubblewrap, summarize } from './tier-probe.ts';
 
@@ -64,9 +64,9 @@ export function createBubblewrapSandbox(options: BubblewrapSandboxOptions): Sand
       return launched.process;
     },
     async sweep() {
-      await sweepRuntimeFolders(options.stateDir);
       const { ground } = await prepared();
-      if (ground?.cgroups !== undefined) await sweepCgroups(ground.cgroups);
+      await sweepCgroups(new Set([...(ground?.cgroups?.parents ?? []), ...(await deadCgroupParents(options.stateDir))]));
+      await sweepRuntimeFolders(options.stateDir);
     },
     async close() {
       closed = true;
@@ -98,6 +98,7 @@ async function prepare(options: BubblewrapSandboxOptions, instance: string, watc
   }
   const cgroups = await detectWanted(options, instance);
   checks.push(cgroupCheck(cgroups));
+  if (cgroups.ok) await recordCgroupParents(files.folder, cgroups.cgroups.parents);
   const ground: LaunchGround = {
     plan: {
       bwrapPath,

@@ -4,7 +4,7 @@
  * and an upgrade of the host does not pull files from under running workers.
  */
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { PlatformError } from '@martlet/protocol';
@@ -50,10 +50,28 @@ export async function createRuntimeFolder(sources: RuntimeSources): Promise<Runt
   return { folder, runtime, seccompFile: join(folder, 'seccomp.bpf'), libraryFolders };
 }
 
+const CGROUPS_FILE = 'cgroups.json';
+
+/**
+ * Notes where an instance has its cgroups: that depends on the session or service that its server was started in, so a
+ * successor in another one could not find what a crash leaves there.
+ */
+export async function recordCgroupParents(folder: string, parents: readonly string[]): Promise<void> {
+  await writeFile(join(folder, CGROUPS_FILE), JSON.stringify(parents));
+}
+
+/** Where instances whose server is gone had their cgroups. */
+export async function deadCgroupParents(stateDir: string): Promise<string[]> {
+  const parent = join(stateDir, 'sandboxes');
+  await mkdir(parent, { recursive: true });
+  const dead = (await readdir(parent)).filter(isDeadInstance);
+  const records = await Promise.all(dead.map((name) => readFile(join(parent, name, CGROUPS_FILE), 'utf8').catch(nothingIfMissing)));
+  return records.flatMap((record) => (record === undefined ? [] : (JSON.parse(record) as string[])));
+}
+
 /** Removes the folders of instances whose server is gone. */
 export async function sweepRuntimeFolders(stateDir: string): Promise<void> {
   const parent = join(stateDir, 'sandboxes');
-  await mkdir(parent, { recursive: true });
   for (const name of await readdir(parent)) {
     if (isDeadInstance(name)) await rm(join(parent, name), { recursive: true, force: true });
   }
@@ -72,7 +90,7 @@ async function copyLibraries(nodePath: string, target: string): Promise<string[]
   const companions = libc === undefined ? [] : ['librt.so.1', 'libutil.so.1', 'libresolv.so.2'];
   await Promise.all([
     ...libraries.map(({ name, path }) => copyFile(path, join(target, name))),
-    ...companions.map((name) => copyFile(join(dirname(libc?.path ?? ''), name), join(target, name)).catch(ignoreMissing)),
+    ...companions.map((name) => copyFile(join(dirname(libc?.path ?? ''), name), join(target, name)).catch(nothingIfMissing)),
   ]);
   const folders = [...new Set(libraries.map(({ path }) => dirname(path)))];
   return folders.filter((folder) => !folders.some((other) => folder.startsWith(`${other}/`)));
@@ -95,7 +113,7 @@ export function parseLibraries(listing: string): { readonly name: string; readon
   }));
 }
 
-function ignoreMissing(error: unknown): void {
+function nothingIfMissing(error: unknown): undefined {
   if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
 }
 

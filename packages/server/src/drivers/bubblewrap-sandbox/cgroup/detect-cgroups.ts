@@ -40,8 +40,8 @@ export async function detectCgroups(instance: string): Promise<CgroupDetection> 
 }
 
 /** Removes the cgroups of instances whose server is gone, and ends what may still run in them. */
-export async function sweepCgroups(cgroups: Cgroups): Promise<void> {
-  for (const parent of cgroups.parents) {
+export async function sweepCgroups(parents: Iterable<string>): Promise<void> {
+  for (const parent of parents) {
     for (const instance of foldersIn(parent).filter(isDeadInstance)) {
       for (const name of foldersIn(`${parent}/${instance}`)) {
         killAll(readProcesses(`${parent}/${instance}/${name}`));
@@ -49,6 +49,7 @@ export async function sweepCgroups(cgroups: Cgroups): Promise<void> {
       }
       await removeFolder(`${parent}/${instance}`);
     }
+    removeUnused(parent);
   }
 }
 
@@ -56,12 +57,16 @@ export async function sweepCgroups(cgroups: Cgroups): Promise<void> {
 export async function closeCgroups(cgroups: Cgroups, instance: string): Promise<void> {
   for (const parent of cgroups.parents) {
     await removeFolder(`${parent}/${instance}`);
-    try {
-      rmdirSync(parent);
-    } catch (error) {
-      // Another server on this host has sandboxes below the same parent; the last one removes it.
-      if (!isBusy(error)) throw error;
-    }
+    removeUnused(parent);
+  }
+}
+
+function removeUnused(parent: string): void {
+  try {
+    rmdirSync(parent);
+  } catch (error) {
+    // A server on this host has sandboxes below the same parent; the last one removes it.
+    if (!isBusy(error)) throw error;
   }
 }
 
