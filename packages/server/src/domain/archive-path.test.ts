@@ -6,7 +6,11 @@ import { ARCHIVE_PATH_LIMITS, createArchivePaths, readArchivePath } from './arch
 /** Names as they come, as they go wrong, and as somebody means harm. */
 const names = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 60 }),
-  fc.array(fc.oneof(fc.constantFrom('..', '.', '', '\\', '\0', 'C:', 'a', 'A', 'ß', 'node_modules', '…'), fc.string({ maxLength: 8 })), { maxLength: 40 }).map((segments) => segments.join('/')),
+  fc
+    .array(fc.oneof(fc.constantFrom('..', '.', '', '\\', '\0', 'C:', 'a', 'A', 'ß', 'node_modules', '…'), fc.string({ maxLength: 8 })), {
+      maxLength: 40,
+    })
+    .map((segments) => segments.join('/')),
 );
 
 describe('a path of an archive', () => {
@@ -44,33 +48,47 @@ describe('a path of an archive', () => {
     expect(readArchivePath(name)).toEqual({ ok: true, path });
   });
 
-  it.each(['', '/a', 'a/../b', '..', 'a\\b', 'a\0b', 'a\nb', 'c:/x', 'x'.repeat(ARCHIVE_PATH_LIMITS.segmentBytes + 1), 'a/'.repeat(ARCHIVE_PATH_LIMITS.depth + 1), 'é'.repeat(128)])(
-    '%j is refused',
-    (name) => {
-      expect(readArchivePath(name).ok).toBe(false);
-    },
-  );
+  it.each([
+    '',
+    '/a',
+    'a/../b',
+    '..',
+    'a\\b',
+    'a\0b',
+    'a\nb',
+    'c:/x',
+    'x'.repeat(ARCHIVE_PATH_LIMITS.segmentBytes + 1),
+    'a/'.repeat(ARCHIVE_PATH_LIMITS.depth + 1),
+    'é'.repeat(128),
+  ])('%j is refused', (name) => {
+    expect(readArchivePath(name).ok).toBe(false);
+  });
 });
 
 describe('paths of one archive', () => {
   it('never share a place on a file system without case', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.stringMatching(/^[aAbBéÉ]{1,2}(\/[aAbB]{1,2}){0,2}$/), fc.constantFrom('file' as const, 'folder' as const)), { maxLength: 30 }), (entries) => {
-        const paths = createArchivePaths();
-        const files = new Set<string>();
-        const folders = new Set<string>();
-        for (const [path, kind] of entries) {
-          if (paths.add(path, kind) !== undefined) continue;
-          const folded = path.toLowerCase();
-          expect(files.has(folded)).toBe(false);
-          if (kind === 'file') expect(folders.has(folded)).toBe(false);
-          for (let parent = posix.dirname(folded); parent !== '.'; parent = posix.dirname(parent)) {
-            expect(files.has(parent)).toBe(false);
-            folders.add(parent);
+      fc.property(
+        fc.array(fc.tuple(fc.stringMatching(/^[aAbBéÉ]{1,2}(\/[aAbB]{1,2}){0,2}$/), fc.constantFrom('file' as const, 'folder' as const)), {
+          maxLength: 30,
+        }),
+        (entries) => {
+          const paths = createArchivePaths();
+          const files = new Set<string>();
+          const folders = new Set<string>();
+          for (const [path, kind] of entries) {
+            if (paths.add(path, kind) !== undefined) continue;
+            const folded = path.toLowerCase();
+            expect(files.has(folded)).toBe(false);
+            if (kind === 'file') expect(folders.has(folded)).toBe(false);
+            for (let parent = posix.dirname(folded); parent !== '.'; parent = posix.dirname(parent)) {
+              expect(files.has(parent)).toBe(false);
+              folders.add(parent);
+            }
+            (kind === 'file' ? files : folders).add(folded);
           }
-          (kind === 'file' ? files : folders).add(folded);
-        }
-      }),
+        },
+      ),
     );
   });
 

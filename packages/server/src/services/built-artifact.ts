@@ -35,8 +35,15 @@ export function hashBuilt(output: BuildOutput): string {
 /** Parts are whole or absent, each on its own: what a crash left out is written by the next build that comes to it. */
 export async function storeBuilt(artifacts: Artifacts, hash: string, output: BuildOutput): Promise<void> {
   const keys = builtKeys(hash);
-  const parts = [[keys.meta, Buffer.from(metaOf(output))], [keys.code, output.code], [keys.map, output.sourceMap], [keys.tree, output.tree]] as const;
-  const missing = parts.filter(([, bytes]) => bytes.length > 0).map(async ([key, bytes]) => ((await artifacts.has(key)) ? undefined : artifacts.put(key, bytes)));
+  const parts = [
+    [keys.meta, Buffer.from(metaOf(output))],
+    [keys.code, output.code],
+    [keys.map, output.sourceMap],
+    [keys.tree, output.tree],
+  ] as const;
+  const missing = parts
+    .filter(([, bytes]) => bytes.length > 0)
+    .map(async ([key, bytes]) => ((await artifacts.has(key)) ? undefined : artifacts.put(key, bytes)));
   await Promise.all(missing);
 }
 

@@ -7,7 +7,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { DeploymentRow, FunctionRow, ListQuery, Page, Store } from '../ports/store.ts';
 import { builtKeys } from './built-artifact.ts';
-import type { BuildEnd, Builds } from './builds.ts';
+import type { Builds } from './builds.ts';
+import type { BuildEnd } from './builds/build-order.ts';
 import type { Changes } from './changes.ts';
 import { sourceKey, type SharedArtifacts } from './builds/shared-artifacts.ts';
 
@@ -84,9 +85,11 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
   const { store, artifacts, builds } = options;
 
   const activate = async (row: DeploymentRow): Promise<FunctionRow> => {
-    if (row.status !== 'ready') throw new PlatformError('build_not_ready', `Cannot activate the deployment "${row.id}": its build is ${row.status}.`);
+    if (row.status !== 'ready')
+      throw new PlatformError('build_not_ready', `Cannot activate the deployment "${row.id}": its build is ${row.status}.`);
     const fn = await builds.activate(row);
-    if (fn === null) throw new PlatformError('function_not_found', `Cannot activate the deployment "${row.id}": its function does not exist any longer.`);
+    if (fn === null)
+      throw new PlatformError('function_not_found', `Cannot activate the deployment "${row.id}": its function does not exist any longer.`);
     return fn;
   };
 
@@ -98,7 +101,13 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
     delete: async (fn, id) => remove(options, { fn, row: await get(store, fn, id) }),
     async deleteAll(fn) {
       for (;;) {
-        const { rows } = await store.deployments.list(fn.projectId, fn.id, { filters: [], order: [], limit: PAGE, offset: 0, withTotal: false });
+        const { rows } = await store.deployments.list(fn.projectId, fn.id, {
+          filters: [],
+          order: [],
+          limit: PAGE,
+          offset: 0,
+          withTotal: false,
+        });
         for (const row of rows) await remove(options, { fn, row });
         if (rows.length < PAGE) return;
       }
@@ -118,7 +127,8 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
     async download(fn, id, what) {
       const row = await get(store, fn, id);
       const bytes = await artifacts.get(what === 'source' ? sourceKey(row.sourceHash) : outputKey(row));
-      if (bytes === undefined) throw new PlatformError('deployment_not_found', `Cannot download the ${what} of the deployment "${id}": there is none.`);
+      if (bytes === undefined)
+        throw new PlatformError('deployment_not_found', `Cannot download the ${what} of the deployment "${id}": there is none.`);
       return bytes;
     },
     async wait(fn, id) {
@@ -145,11 +155,19 @@ async function create(options: DeploymentsOptions, input: NewDeployment): Promis
 
 /** In the order of the contract. */
 function checkUpload({ limits }: DeploymentsOptions, row: DeploymentRow, bytes: Uint8Array): void {
-  if (row.entrypoint === '') throw new PlatformError('function_entrypoint_missing', 'Cannot deploy: neither the request nor the function names an entrypoint.');
+  if (row.entrypoint === '')
+    throw new PlatformError('function_entrypoint_missing', 'Cannot deploy: neither the request nor the function names an entrypoint.');
   if (bytes.length === 0) throw new PlatformError('storage_file_empty', 'No file sent');
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) throw new PlatformError('storage_file_type_unsupported', 'Cannot deploy: the file is not a .tar.gz archive; its first bytes are not those of gzip.');
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b)
+    throw new PlatformError(
+      'storage_file_type_unsupported',
+      'Cannot deploy: the file is not a .tar.gz archive; its first bytes are not those of gzip.',
+    );
   if (bytes.length > limits.deploymentBytes) {
-    throw new PlatformError('deployment_invalid_file_size', `Cannot deploy: the archive has ${bytes.length} bytes, more than ${limits.deploymentBytes}.`);
+    throw new PlatformError(
+      'deployment_invalid_file_size',
+      `Cannot deploy: the archive has ${bytes.length} bytes, more than ${limits.deploymentBytes}.`,
+    );
   }
 }
 
@@ -164,15 +182,33 @@ async function createFromFolder(options: DeploymentsOptions, { fn, folder, entry
   return { ...end, inputs: [...new Set(known)] };
 }
 
-type RowFacts = Pick<DeploymentRow, 'entrypoint' | 'commands' | 'activate' | 'type'> & { readonly fn: FunctionRow; readonly id?: string | undefined };
+type RowFacts = Pick<DeploymentRow, 'entrypoint' | 'commands' | 'activate' | 'type'> & {
+  readonly fn: FunctionRow;
+  readonly id?: string | undefined;
+};
 
 function newRow({ clock, ids }: DeploymentsOptions, { fn, id, entrypoint, commands, activate, type }: RowFacts): DeploymentRow {
   const now = clock.now();
   return {
-    id: id ?? ids.next(), projectId: fn.projectId, functionId: fn.id, createdAt: now, updatedAt: now,
-    type, status: 'waiting', entrypoint, commands, activate,
-    sourceHash: '', sourceBytes: 0, artifactHash: null, artifactFormat: null,
-    buildBytes: 0, buildStartedAt: null, buildMs: 0, error: null, errorMessage: '',
+    id: id ?? ids.next(),
+    projectId: fn.projectId,
+    functionId: fn.id,
+    createdAt: now,
+    updatedAt: now,
+    type,
+    status: 'waiting',
+    entrypoint,
+    commands,
+    activate,
+    sourceHash: '',
+    sourceBytes: 0,
+    artifactHash: null,
+    artifactFormat: null,
+    buildBytes: 0,
+    buildStartedAt: null,
+    buildMs: 0,
+    error: null,
+    errorMessage: '',
   };
 }
 
@@ -190,12 +226,16 @@ async function duplicate(options: DeploymentsOptions, { fn, row }: { fn: Functio
   return stored;
 }
 
-async function remove({ store, shared, builds, clock, changes }: DeploymentsOptions, { fn, row }: { fn: FunctionRow; row: DeploymentRow }): Promise<void> {
+async function remove(
+  { store, shared, builds, clock, changes }: DeploymentsOptions,
+  { fn, row }: { fn: FunctionRow; row: DeploymentRow },
+): Promise<void> {
   if (isPending(row.status)) await cancelIfPending(builds, row);
   const { projectId, functionId, id } = row;
   // First the pointer, so that no request is led to a row that is gone.
   const current = await store.functions.get(projectId, functionId);
-  if (current?.activeDeploymentId === id) await store.functions.update(projectId, functionId, { activeDeploymentId: null, updatedAt: clock.now() });
+  if (current?.activeDeploymentId === id)
+    await store.functions.update(projectId, functionId, { activeDeploymentId: null, updatedAt: clock.now() });
   const latest = await store.deployments.get(projectId, functionId, id);
   await store.deployments.delete(projectId, functionId, id);
   changes.announce({ kind: 'deployment', projectId: fn.projectId, functionId: fn.id });
@@ -216,20 +256,29 @@ async function cancelIfPending(builds: Builds, row: DeploymentRow): Promise<void
 async function previousReady(store: Store, fn: FunctionRow): Promise<DeploymentRow> {
   const current = await store.functions.get(fn.projectId, fn.id);
   const active = current?.activeDeploymentId ?? null;
-  if (active === null) throw new PlatformError('deployment_not_found', `Cannot roll back the function "${fn.path}": it has no active deployment.`);
+  if (active === null)
+    throw new PlatformError('deployment_not_found', `Cannot roll back the function "${fn.path}": it has no active deployment.`);
   const { rows } = await store.deployments.list(fn.projectId, fn.id, {
     filters: [{ kind: 'equal', attribute: 'status', values: ['ready'] }],
     order: [{ attribute: '$sequence', direction: 'desc' }],
-    limit: 1, offset: 0, cursor: { id: active, side: 'after' }, withTotal: false,
+    limit: 1,
+    offset: 0,
+    cursor: { id: active, side: 'after' },
+    withTotal: false,
   });
   const [previous] = rows;
-  if (previous === undefined) throw new PlatformError('deployment_not_found', `Cannot roll back the function "${fn.path}": there is no ready deployment before the active one.`);
+  if (previous === undefined)
+    throw new PlatformError(
+      'deployment_not_found',
+      `Cannot roll back the function "${fn.path}": there is no ready deployment before the active one.`,
+    );
   return previous;
 }
 
 async function get(store: Store, fn: FunctionRow, id: string): Promise<DeploymentRow> {
   const row = await store.deployments.get(fn.projectId, fn.id, id);
-  if (row === null) throw new PlatformError('deployment_not_found', `Deployment with the requested ID could not be found: "${id.slice(0, 40)}".`);
+  if (row === null)
+    throw new PlatformError('deployment_not_found', `Deployment with the requested ID could not be found: "${id.slice(0, 40)}".`);
   return row;
 }
 

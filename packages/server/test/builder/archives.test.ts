@@ -19,7 +19,11 @@ async function refusal(bytes: Uint8Array, on: Bench = bench): Promise<string> {
 
 describe('an archive', () => {
   it('builds when it holds files and folders, also with "./" before their names', async () => {
-    const bytes = rawArchive([{ name: './', type: '5' }, { name: './src/', type: '5' }, { name: './src/index.ts', body: good.body ?? '', mode: '0004777' }]);
+    const bytes = rawArchive([
+      { name: './', type: '5' },
+      { name: './src/', type: '5' },
+      { name: './src/index.ts', body: good.body ?? '', mode: '0004777' },
+    ]);
     expect(outputOf(await bench.buildBytes(bytes, 'src/index.ts')).format).toBe('bundle');
     expect(bench.leftovers()).toEqual([]);
   });
@@ -27,7 +31,17 @@ describe('an archive', () => {
   it('may have names longer than the tar format of 1988 allows', async () => {
     const name = `${'folder-with-a-long-name/'.repeat(8)}index.ts`;
     expect(outputOf(await bench.buildBytes(rawArchive([paxName(name), { ...good, name: 'short' }]), name)).inputs).toEqual([name]);
-    expect(outputOf(await bench.buildBytes(rawArchive([{ name: '././@LongLink', type: 'L', body: `${name}\0` }, { ...good, name: 'short' }]), name)).inputs).toEqual([name]);
+    expect(
+      outputOf(
+        await bench.buildBytes(
+          rawArchive([
+            { name: '././@LongLink', type: 'L', body: `${name}\0` },
+            { ...good, name: 'short' },
+          ]),
+          name,
+        ),
+      ).inputs,
+    ).toEqual([name]);
   });
 
   it.each<[string, RawEntry[], RegExp]>([
@@ -36,7 +50,14 @@ describe('an archive', () => {
     ['a character device', [{ name: 'null', type: '3' }], /"null" is a device/],
     ['a block device', [{ name: 'disk', type: '4' }], /"disk" is a device/],
     ['a named pipe', [{ name: 'pipe', type: '6' }], /"pipe" is a named pipe/],
-    ['a sparse file', [{ name: 'x', type: 'x', body: paxRecord('GNU.sparse.major', '1') }, { name: 'sparse', body: 'x' }], /"sparse" is a sparse file/],
+    [
+      'a sparse file',
+      [
+        { name: 'x', type: 'x', body: paxRecord('GNU.sparse.major', '1') },
+        { name: 'sparse', body: 'x' },
+      ],
+      /"sparse" is a sparse file/,
+    ],
     ['a path that climbs', [{ name: '../evil.ts', body: 'x' }], /"\.\.\/evil\.ts" is not allowed: its path has a "\.\."/],
     ['a path that climbs later', [{ name: 'a/b/../../../evil.ts', body: 'x' }], /has a "\.\."/],
     ['a path that climbs in an extended header', [paxName('a/../../evil.ts'), { name: 'harmless.ts', body: 'x' }], /has a "\.\."/],
@@ -47,9 +68,30 @@ describe('an archive', () => {
     ['a name that is too long', [paxName('x'.repeat(2000)), { name: 'x', body: 'x' }], /more than 1024 characters/],
     ['a part of a name that is too long', [paxName('ü'.repeat(200)), { name: 'x', body: 'x' }], /more than 255 bytes/],
     ['too deep a folder', [paxName('a/'.repeat(40) + 'x'), { name: 'x', body: 'x' }], /folders deep/],
-    ['the same file twice', [{ name: 'a.ts', body: '1' }, { name: './a.ts', body: '2' }], /it is there twice/],
-    ['names that differ in case', [{ name: 'a.ts', body: '1' }, { name: 'A.ts', body: '2' }], /differs from "a\.ts" only in case/],
-    ['a file that is a folder too', [{ name: 'a', body: '1' }, { name: 'a/b.ts', body: '2' }], /both a file and a folder/],
+    [
+      'the same file twice',
+      [
+        { name: 'a.ts', body: '1' },
+        { name: './a.ts', body: '2' },
+      ],
+      /it is there twice/,
+    ],
+    [
+      'names that differ in case',
+      [
+        { name: 'a.ts', body: '1' },
+        { name: 'A.ts', body: '2' },
+      ],
+      /differs from "a\.ts" only in case/,
+    ],
+    [
+      'a file that is a folder too',
+      [
+        { name: 'a', body: '1' },
+        { name: 'a/b.ts', body: '2' },
+      ],
+      /both a file and a folder/,
+    ],
   ])('is refused with %s', async (_what, entries, reason) => {
     expect(await refusal(rawArchive([good, ...entries]))).toMatch(reason);
     expect(existsSync(join(bench.folder, 'evil.ts')) || existsSync(join(bench.folder, 'temp', 'evil.ts'))).toBe(false);
@@ -86,14 +128,22 @@ describe('an archive', () => {
   });
 
   it('has its node_modules left out', async () => {
-    const result = await bench.build({ 'index.ts': 'import "left"; export default 1', 'node_modules/left/index.js': 'module.exports = 1', 'node_modules/left/package.json': '{"name":"left"}' });
+    const result = await bench.build({
+      'index.ts': 'import "left"; export default 1',
+      'node_modules/left/index.js': 'module.exports = 1',
+      'node_modules/left/package.json': '{"name":"left"}',
+    });
     expect(problemsOf(result).problems[0]?.message).toMatch(/Cannot import "left": it is not among the dependencies/);
   });
 
   it('leaves nothing behind when its build is aborted', async () => {
     const stop = new AbortController();
     const reason = new Error('enough');
-    const building = bench.builder.build({ source: { kind: 'archive', bytes: await pack({ 'index.ts': 'export default 1' }) }, entrypoint: 'index.ts', commands: '' }, () => undefined, stop.signal);
+    const building = bench.builder.build(
+      { source: { kind: 'archive', bytes: await pack({ 'index.ts': 'export default 1' }) }, entrypoint: 'index.ts', commands: '' },
+      () => undefined,
+      stop.signal,
+    );
     stop.abort(reason);
     await expect(building).rejects.toBe(reason);
     expect(readdirSync(join(bench.folder, 'temp'))).toEqual([]);

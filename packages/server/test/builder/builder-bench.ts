@@ -33,7 +33,14 @@ export const PROJECTS = fileURLToPath(new URL('../../../../fixtures/projects', i
 
 export function createBench(options: Partial<EsbuildBuilderOptions> = {}): Bench {
   const folder = mkdtempSync(join(tmpdir(), 'martlet-builder-'));
-  const builder = createEsbuildBuilder({ cacheDir: join(folder, 'cache'), tempDir: join(folder, 'temp'), limits: defaultLimits, environment: process.env, log: SILENT, ...options });
+  const builder = createEsbuildBuilder({
+    cacheDir: join(folder, 'cache'),
+    tempDir: join(folder, 'temp'),
+    limits: defaultLimits,
+    environment: process.env,
+    log: SILENT,
+    ...options,
+  });
   let text = '';
   const build = (source: Parameters<Builder['build']>[0]['source'], entrypoint: string): Promise<BuildResult> => {
     text = '';
@@ -55,13 +62,19 @@ export function createBench(options: Partial<EsbuildBuilderOptions> = {}): Bench
 }
 
 export async function pack(files: Files): Promise<Buffer> {
-  return gzipSync(await packTar(Object.entries(files).map(([name, body]) => ({ header: { name, size: Buffer.byteLength(body), type: 'file' as const }, body }))));
+  return gzipSync(
+    await packTar(
+      Object.entries(files).map(([name, body]) => ({ header: { name, size: Buffer.byteLength(body), type: 'file' as const }, body })),
+    ),
+  );
 }
 
 /** The files of a sample project, as its author would pack them. */
 export function projectFiles(name: string): Files {
   const root = join(PROJECTS, name);
-  const paths = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const paths = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
   return Object.fromEntries(paths.map((path) => [path.slice(root.length + 1), readFileSync(path, 'utf8')]));
 }
 
@@ -85,7 +98,9 @@ export function problemsOf(result: BuildResult): { code: string; problems: reado
 
 /** Loads a bundle as a worker does: as a function around a script. */
 export function evaluate(output: BuildOutput, modules: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${output.code.toString()}\n})`, { filename: '/function/index.js' });
+  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${output.code.toString()}\n})`, {
+    filename: '/function/index.js',
+  });
   const nativeRequire = createRequire('/function/index.js');
   const module = { exports: {} as Record<string, unknown> };
   const run = script.runInThisContext() as (...values: unknown[]) => void;

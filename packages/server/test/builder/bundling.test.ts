@@ -10,7 +10,12 @@ afterAll(() => bench.close());
 describe('a bundle', () => {
   it('holds shared files and JSON, and answers', async () => {
     const output = outputOf(await bench.build(projectFiles('hello'), 'functions/hello.ts'));
-    expect(output).toMatchObject({ format: 'bundle', entrypoint: '', latin1: true, inputs: ['functions/hello.ts', 'shared/greet.ts', 'shared/places.json'] });
+    expect(output).toMatchObject({
+      format: 'bundle',
+      entrypoint: '',
+      latin1: true,
+      inputs: ['functions/hello.ts', 'shared/greet.ts', 'shared/places.json'],
+    });
     expect(output.config).toEqual({ timeout: 5, memory: 128, schedule: '0 6 * * *' });
     const handler = evaluate(output).default as (request: Request) => Response;
     expect(await handler(new Request('http://localhost/')).text()).toBe('Grüße, Bergen!');
@@ -24,7 +29,8 @@ describe('a bundle', () => {
   });
 
   it('has a source map whose lines are true, and no path of this host', async () => {
-    const text = 'import url from "node:url";\n\nexport const where = import.meta.url;\nexport function fails(): never {\n  throw new Error("here");\n}\n';
+    const text =
+      'import url from "node:url";\n\nexport const where = import.meta.url;\nexport function fails(): never {\n  throw new Error("here");\n}\n';
     const output = outputOf(await bench.build({ 'src/index.ts': text }, 'src/index.ts'));
     expect(output.code.toString()).not.toContain(bench.folder);
     expect(output.sourceMap.toString()).not.toContain(bench.folder);
@@ -35,14 +41,22 @@ describe('a bundle', () => {
   });
 
   it('knows where it is, is strict, and may begin with a hashbang', async () => {
-    const text = '#!/usr/bin/env node\nexport const meta = [import.meta.url, import.meta.filename, import.meta.dirname];\nexport const self = (function (this: unknown) { return this; })();';
+    const text =
+      '#!/usr/bin/env node\nexport const meta = [import.meta.url, import.meta.filename, import.meta.dirname];\nexport const self = (function (this: unknown) { return this; })();';
     const exports = evaluate(outputOf(await bench.build({ 'index.ts': text })));
     expect(exports.meta).toEqual(['file:///function/index.js', '/function/index.js', '/function']);
     expect(exports.self).toBe(undefined);
   });
 
   it('keeps sloppy CommonJS sloppy', async () => {
-    const exports = evaluate(outputOf(await bench.build({ 'index.cjs': 'undeclared = 3; module.exports = { value: undeclared };\ndelete globalThis.undeclared;' }, 'index.cjs')));
+    const exports = evaluate(
+      outputOf(
+        await bench.build(
+          { 'index.cjs': 'undeclared = 3; module.exports = { value: undeclared };\ndelete globalThis.undeclared;' },
+          'index.cjs',
+        ),
+      ),
+    );
     expect(exports).toEqual({ value: 3 });
   });
 
@@ -57,14 +71,18 @@ describe('a bundle', () => {
   it('becomes a module where top-level await asks for one', async () => {
     const output = outputOf(await bench.build(projectFiles('top-level-await')));
     expect(output.format).toBe('module');
-    const text = await runElsewhere(bench.folder, { output, expression: 'exports.default().json().then((body) => body.answer + body.reads)' });
+    const text = await runElsewhere(bench.folder, {
+      output,
+      expression: 'exports.default().json().then((body) => body.answer + body.reads)',
+    });
     expect(text).toBe('42function');
   });
 
   it('as a module lets CommonJS files require Node modules and declare names that Node has', async () => {
     const output = outputOf(
       await bench.build({
-        'index.ts': 'import { createRequire } from "node:module"; import legacy from "./legacy.cjs";\nconst require = createRequire(import.meta.url); const __dirname = "mine";\nawait 1; export const told = [legacy(), __dirname, typeof require("node:os").cpus];',
+        'index.ts':
+          'import { createRequire } from "node:module"; import legacy from "./legacy.cjs";\nconst require = createRequire(import.meta.url); const __dirname = "mine";\nawait 1; export const told = [legacy(), __dirname, typeof require("node:os").cpus];',
         'legacy.cjs': 'const path = require("path"); module.exports = () => path.basename(__filename);',
       }),
     );
@@ -72,19 +90,35 @@ describe('a bundle', () => {
   });
 
   it('understands JSX and the options of tsconfig.json that change it', async () => {
-    const page = 'const h = (tag: string, _p: unknown, ...children: string[]) => `<${tag}>${children.join("")}</${tag}>`;\nexport const page = <b>hello</b>;';
-    const exports = evaluate(outputOf(await bench.build({ 'index.tsx': page, 'tsconfig.json': '{ // comments are fine\n"extends": "/etc/passwd", "compilerOptions": { "jsxFactory": "h" } }' }, 'index.tsx')));
+    const page =
+      'const h = (tag: string, _p: unknown, ...children: string[]) => `<${tag}>${children.join("")}</${tag}>`;\nexport const page = <b>hello</b>;';
+    const exports = evaluate(
+      outputOf(
+        await bench.build(
+          {
+            'index.tsx': page,
+            'tsconfig.json': '{ // comments are fine\n"extends": "/etc/passwd", "compilerOptions": { "jsxFactory": "h" } }',
+          },
+          'index.tsx',
+        ),
+      ),
+    );
     expect(exports.page).toBe('<b>hello</b>');
   });
 });
 
 describe('a mistake', () => {
   it('in an import is told with file, line, column and the line itself', async () => {
-    const { code, problems } = problemsOf(await bench.build({ 'index.ts': 'export { a } from "./a.ts";', 'a.ts': '\n  import b from "not-there";\nexport const a = b;' }));
+    const { code, problems } = problemsOf(
+      await bench.build({ 'index.ts': 'export { a } from "./a.ts";', 'a.ts': '\n  import b from "not-there";\nexport const a = b;' }),
+    );
     expect(code).toBe('build_failed');
     expect(problems).toEqual([
       {
-        file: 'a.ts', line: 2, column: 17, excerpt: '  import b from "not-there";\n                ~~~~~~~~~~~',
+        file: 'a.ts',
+        line: 2,
+        column: 17,
+        excerpt: '  import b from "not-there";\n                ~~~~~~~~~~~',
         message: 'Cannot import "not-there": it is not among the dependencies; add it to package.json, or import "npm:not-there"',
       },
     ]);
@@ -109,7 +143,11 @@ describe('a mistake', () => {
   });
 
   it('that is caught at run time is none', async () => {
-    const exports = evaluate(outputOf(await bench.build({ 'index.ts': 'let found = true; try { require("surely-missing") } catch { found = false }\nexport { found };' })));
+    const exports = evaluate(
+      outputOf(
+        await bench.build({ 'index.ts': 'let found = true; try { require("surely-missing") } catch { found = false }\nexport { found };' }),
+      ),
+    );
     expect(exports.found).toBe(false);
   });
 
@@ -118,7 +156,10 @@ describe('a mistake', () => {
     ['a relative path', (outside: string) => `import a from "../../../../../../../..${outside}/secret.json"; export default a`],
     ['broken JSON', (outside: string) => `import a from "${outside}/broken.json"; export default a`],
   ])('that reads a file of this host through %s shows nothing of it', async (_what, source) => {
-    const outside = writeFiles(mkdtempSync(join(bench.folder, 'outside-')), { 'secret.json': '{"token":"TOP-SECRET"}', 'broken.json': '{"token":"TOP-SECRET", oops' });
+    const outside = writeFiles(mkdtempSync(join(bench.folder, 'outside-')), {
+      'secret.json': '{"token":"TOP-SECRET"}',
+      'broken.json': '{"token":"TOP-SECRET", oops',
+    });
     const result = problemsOf(await bench.build({ 'index.ts': source(outside) }));
     expect(result.problems[0]?.message).toMatch(/outside of the deployment/);
     expect(JSON.stringify(result.problems) + bench.log()).not.toContain('TOP-SECRET');

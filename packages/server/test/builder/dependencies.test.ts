@@ -41,7 +41,13 @@ describe('dependencies', () => {
     const bytes = await pack({ 'index.ts': 'import a from "npm:is-number@5.0.0"; export default a("3")' });
     const logs = ['', '', ''];
     const results = await Promise.all(
-      logs.map((_, index) => bench.builder.build({ source: { kind: 'archive', bytes }, entrypoint: 'index.ts', commands: '' }, (text) => (logs[index] += text), AbortSignal.timeout(60_000))),
+      logs.map((_, index) =>
+        bench.builder.build(
+          { source: { kind: 'archive', bytes }, entrypoint: 'index.ts', commands: '' },
+          (text) => (logs[index] += text),
+          AbortSignal.timeout(60_000),
+        ),
+      ),
     );
     for (const result of results) expect(evaluate(outputOf(result)).default).toBe(true);
     expect(trees()).toHaveLength(before + 1);
@@ -58,9 +64,13 @@ describe('dependencies', () => {
 
   it('that cannot be installed fail the build with the reason of npm, and are not remembered', { timeout: 60_000 }, async () => {
     const before = trees().length;
-    const { code, problems } = problemsOf(await bench.build({ 'index.ts': 'import a from "x"; export default a', 'package.json': '{"dependencies":{"is-number":"999.0.0"}}' }));
+    const { code, problems } = problemsOf(
+      await bench.build({ 'index.ts': 'import a from "x"; export default a', 'package.json': '{"dependencies":{"is-number":"999.0.0"}}' }),
+    );
     expect(code).toBe('build_failed');
-    expect(problems).toMatchObject([{ file: 'package.json', message: expect.stringMatching(/^Cannot install the dependencies: .*is-number@999\.0\.0/) }]);
+    expect(problems).toMatchObject([
+      { file: 'package.json', message: expect.stringMatching(/^Cannot install the dependencies: .*is-number@999\.0\.0/) },
+    ]);
     expect(JSON.stringify(problems) + bench.log()).not.toContain(bench.folder);
     expect(trees()).toHaveLength(before);
   });
@@ -75,12 +85,29 @@ describe('dependencies', () => {
   });
 
   it.each([
-    ['file:/etc'], ['file:../../x'], ['link:/etc'], ['git+ssh://git@example.com/x.git'], ['https://example.com/x.tgz'], ['http://169.254.169.254/x.tgz'],
-    ['someone/repository'], ['workspace:*'], ['./local'], ['/etc'], ['npm:x@file:/etc'],
+    ['file:/etc'],
+    ['file:../../x'],
+    ['link:/etc'],
+    ['git+ssh://git@example.com/x.git'],
+    ['https://example.com/x.tgz'],
+    ['http://169.254.169.254/x.tgz'],
+    ['someone/repository'],
+    ['workspace:*'],
+    ['./local'],
+    ['/etc'],
+    ['npm:x@file:/etc'],
   ])('from anywhere but the registry are refused: %s', async (range) => {
-    for (const manifest of [{ dependencies: { evil: range } }, { optionalDependencies: { evil: range } }, { dependencies: { a: '1' }, overrides: { a: { evil: range } } }]) {
-      const { problems } = problemsOf(await bench.build({ 'index.ts': 'import a from "evil"; export default a', 'package.json': JSON.stringify(manifest) }));
-      expect(problems).toMatchObject([{ file: 'package.json', message: expect.stringContaining('only versions of the package registry are installed') }]);
+    for (const manifest of [
+      { dependencies: { evil: range } },
+      { optionalDependencies: { evil: range } },
+      { dependencies: { a: '1' }, overrides: { a: { evil: range } } },
+    ]) {
+      const { problems } = problemsOf(
+        await bench.build({ 'index.ts': 'import a from "evil"; export default a', 'package.json': JSON.stringify(manifest) }),
+      );
+      expect(problems).toMatchObject([
+        { file: 'package.json', message: expect.stringContaining('only versions of the package registry are installed') },
+      ]);
     }
   });
 
@@ -91,7 +118,13 @@ describe('dependencies', () => {
     [{ '../evil': { version: '1.0.0' } }, 'is a workspace'],
   ])('from anywhere but the registry are refused in a lock file: %j', async (packages, reason) => {
     const lock = JSON.stringify({ lockfileVersion: 3, packages: { '': {}, ...packages } });
-    const { problems } = problemsOf(await bench.build({ 'index.ts': 'import a from "evil"; export default a', 'package.json': '{"dependencies":{"evil":"1"}}', 'package-lock.json': lock }));
+    const { problems } = problemsOf(
+      await bench.build({
+        'index.ts': 'import a from "evil"; export default a',
+        'package.json': '{"dependencies":{"evil":"1"}}',
+        'package-lock.json': lock,
+      }),
+    );
     expect(problems[0]?.message).toContain(reason);
   });
 
@@ -109,7 +142,10 @@ describe('dependencies', () => {
 
   it('are not found in folders above by accident', async () => {
     const inside = createBench({ cacheDir: join(bench.folder, 'above', 'cache'), tempDir: join(bench.folder, 'above', 'temp') });
-    writeFiles(join(bench.folder, 'above'), { 'node_modules/lurking/package.json': '{"name":"lurking"}', 'node_modules/lurking/index.js': 'module.exports = "of the host"' });
+    writeFiles(join(bench.folder, 'above'), {
+      'node_modules/lurking/package.json': '{"name":"lurking"}',
+      'node_modules/lurking/index.js': 'module.exports = "of the host"',
+    });
     try {
       const { problems } = problemsOf(await inside.build({ 'index.ts': 'import a from "lurking"; export default a' }));
       expect(problems[0]?.message).toMatch(/Cannot import "lurking": it is not among the dependencies/);
@@ -138,7 +174,11 @@ describe('dependencies', () => {
       const bytes = await pack({ 'index.ts': 'import a from "npm:is-number@4.0.0"; export default a' });
       const connected = new Promise((resolve) => silent.once('connection', resolve));
       const stop = new AbortController();
-      const building = stuck.builder.build({ source: { kind: 'archive', bytes }, entrypoint: 'index.ts', commands: '' }, () => undefined, stop.signal);
+      const building = stuck.builder.build(
+        { source: { kind: 'archive', bytes }, entrypoint: 'index.ts', commands: '' },
+        () => undefined,
+        stop.signal,
+      );
       await connected;
       const reason = new Error('too long');
       stop.abort(reason);
@@ -154,8 +194,13 @@ describe('dependencies', () => {
 
 /** A registry with one package, as npm asks it. */
 async function startRegistry(): Promise<{ url: string; close(): Promise<void> }> {
-  const files = { 'package/package.json': '{"name":"@jsr/std__hello","version":"1.2.3","exports":{"./deep":"./deep.js"}}', 'package/deep.js': 'export const hi = "hello from jsr";' };
-  const tarball = gzipSync(await packTar(Object.entries(files).map(([name, body]) => ({ header: { name, size: body.length, type: 'file' as const }, body }))));
+  const files = {
+    'package/package.json': '{"name":"@jsr/std__hello","version":"1.2.3","exports":{"./deep":"./deep.js"}}',
+    'package/deep.js': 'export const hi = "hello from jsr";',
+  };
+  const tarball = gzipSync(
+    await packTar(Object.entries(files).map(([name, body]) => ({ header: { name, size: body.length, type: 'file' as const }, body }))),
+  );
   const server = createServer((request, response) => {
     if (request.url?.endsWith('.tgz') === true) return void response.end(tarball);
     const version = { name: '@jsr/std__hello', version: '1.2.3', dist: { tarball: `${url}/hello.tgz` } };

@@ -39,7 +39,11 @@ export interface DeployBenchOptions {
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-export async function createDeployBench({ limits, around = (builder) => builder, store = createMemoryStore() }: DeployBenchOptions = {}): Promise<DeployBench> {
+export async function createDeployBench({
+  limits,
+  around = (builder) => builder,
+  store = createMemoryStore(),
+}: DeployBenchOptions = {}): Promise<DeployBench> {
   const bench = createBench();
   await store.open();
   await store.projects.ensure(aProject());
@@ -57,7 +61,11 @@ export async function createDeployBench({ limits, around = (builder) => builder,
   };
   const first = services();
   return {
-    ...first, bench, store, artifacts, announced,
+    ...first,
+    bench,
+    store,
+    artifacts,
+    announced,
     async newFunction(facts) {
       const id = ids.next();
       const fn = aFunction({ id, path: id, ...facts });

@@ -19,9 +19,14 @@ async function ownBench(options: DeployBenchOptions): Promise<DeployBench> {
   return bench;
 }
 
-const source = (answer: string, config = ''): Promise<Buffer> => pack({ 'index.ts': `${config}\nexport default () => new Response(${JSON.stringify(answer)});` });
+const source = (answer: string, config = ''): Promise<Buffer> =>
+  pack({ 'index.ts': `${config}\nexport default () => new Response(${JSON.stringify(answer)});` });
 
-async function deploy(on: DeployBench, fn: FunctionRow, { bytes, activate = true }: { bytes: Uint8Array; activate?: boolean }): Promise<DeploymentRow> {
+async function deploy(
+  on: DeployBench,
+  fn: FunctionRow,
+  { bytes, activate = true }: { bytes: Uint8Array; activate?: boolean },
+): Promise<DeploymentRow> {
   const { id } = await on.deployments.create({ fn, bytes, activate, type: 'manual' });
   return on.deployments.wait(fn, id);
 }
@@ -65,11 +70,23 @@ function gate(): { around: (builder: Builder) => Builder; release(): void; held(
 describe('a deployment', () => {
   it('is built, stored and made the active one, with the settings of its file', async () => {
     const fn = await shared.newFunction({ memoryMb: 512, execute: ['users'] });
-    const created = await shared.deployments.create({ fn, bytes: await source('one', 'export const config = { timeout: 7, schedule: "0 0 * * *" };'), activate: true, type: 'cli' });
+    const created = await shared.deployments.create({
+      fn,
+      bytes: await source('one', 'export const config = { timeout: 7, schedule: "0 0 * * *" };'),
+      activate: true,
+      type: 'cli',
+    });
     expect(created).toMatchObject({ status: 'waiting', entrypoint: 'index.ts', type: 'cli', activate: true });
     const row = await shared.deployments.wait(fn, created.id);
     expect(row).toMatchObject({ status: 'ready', artifactFormat: 'bundle', error: null, sourceBytes: created.sourceBytes });
-    expect(await shared.current(fn)).toMatchObject({ activeDeploymentId: row.id, live: true, timeoutSeconds: 7, schedule: '0 0 * * *', memoryMb: 512, execute: ['users'] });
+    expect(await shared.current(fn)).toMatchObject({
+      activeDeploymentId: row.id,
+      live: true,
+      timeoutSeconds: 7,
+      schedule: '0 0 * * *',
+      memoryMb: 512,
+      execute: ['users'],
+    });
     expect(shared.announced).toContainEqual({ kind: 'deployment', projectId: 'default', functionId: fn.id });
     const code = await shared.artifacts.get(builtKeys(row.artifactHash ?? '').code);
     expect(code?.toString()).toContain('new Response("one")');
@@ -92,7 +109,9 @@ describe('a deployment', () => {
     const bad = await deploy(shared, fn, { bytes: await pack({ 'index.ts': '\nimport "nope";' }) });
     expect(bad).toMatchObject({ status: 'failed', error: 'build_failed', artifactHash: null });
     expect(bad.errorMessage).toMatch(/^index\.ts:2:8: Cannot import "nope"/);
-    expect(await shared.deployments.buildLog(fn, bad.id)).toMatch(/index\.ts:2:8: error: Cannot import "nope".*\n {4}import "nope";\n {11}~~~~~~\nBuild failed\n$/s);
+    expect(await shared.deployments.buildLog(fn, bad.id)).toMatch(
+      /index\.ts:2:8: error: Cannot import "nope".*\n {4}import "nope";\n {11}~~~~~~\nBuild failed\n$/s,
+    );
     expect((await shared.current(fn)).activeDeploymentId).toBe(good.id);
     await expect(shared.deployments.activate(fn, bad.id)).rejects.toMatchObject({ code: 'build_not_ready' });
     const config = await deploy(shared, fn, { bytes: await source('x', 'export const config = { timeouts: 7 };') });
@@ -110,7 +129,9 @@ describe('a deployment', () => {
     await expect(create(bare, Buffer.alloc(0))).rejects.toMatchObject({ code: 'function_entrypoint_missing' });
     await expect(create(fn, Buffer.alloc(0))).rejects.toMatchObject({ code: 'storage_file_empty' });
     await expect(create(fn, Buffer.alloc(200, 'PK'))).rejects.toMatchObject({ code: 'storage_file_type_unsupported' });
-    await expect(create(fn, Buffer.concat([Buffer.from([0x1f, 0x8b]), Buffer.alloc(200)]))).rejects.toMatchObject({ code: 'deployment_invalid_file_size' });
+    await expect(create(fn, Buffer.concat([Buffer.from([0x1f, 0x8b]), Buffer.alloc(200)]))).rejects.toMatchObject({
+      code: 'deployment_invalid_file_size',
+    });
     expect(await small.store.deployments.latest('default', fn.id)).toBe(null);
   });
 
@@ -120,7 +141,12 @@ describe('a deployment', () => {
     const first = await deploy(shared, fn, { bytes });
     const second = await deploy(shared, fn, { bytes });
     expect(second.id).not.toBe(first.id);
-    expect(second).toMatchObject({ status: 'ready', artifactHash: first.artifactHash, artifactFormat: 'bundle', buildBytes: first.buildBytes });
+    expect(second).toMatchObject({
+      status: 'ready',
+      artifactHash: first.artifactHash,
+      artifactFormat: 'bundle',
+      buildBytes: first.buildBytes,
+    });
     expect(await shared.deployments.buildLog(fn, second.id)).toContain(`Nothing has changed since deployment ${first.id}`);
     expect((await shared.current(fn)).activeDeploymentId).toBe(second.id);
     await shared.deployments.delete(fn, first.id);
@@ -201,7 +227,8 @@ describe('builds', () => {
     const on = await ownBench({ around: held.around });
     const fn = await on.newFunction();
     const rows = [];
-    for (const answer of ['a', 'b']) rows.push(await on.deployments.create({ fn, bytes: await source(answer), activate: true, type: 'cli' }));
+    for (const answer of ['a', 'b'])
+      rows.push(await on.deployments.create({ fn, bytes: await source(answer), activate: true, type: 'cli' }));
     await expect.poll(() => held.held()).toBe(1);
     for (const { id } of rows) expect(await on.deployments.cancel(fn, id)).toMatchObject({ status: 'canceled' });
     for (const { id } of rows) {
@@ -236,16 +263,34 @@ describe('builds', () => {
     const on = await ownBench({ around: held.around });
     const fn = await on.newFunction();
     const rows = [];
-    for (const answer of ['under way', 'waiting']) rows.push(await on.deployments.create({ fn, bytes: await source(answer), activate: true, type: 'cli' }));
+    for (const answer of ['under way', 'waiting'])
+      rows.push(await on.deployments.create({ fn, bytes: await source(answer), activate: true, type: 'cli' }));
     const [underWay, waiting] = rows.map(({ id }) => id);
     await expect.poll(async () => (await on.deployments.get(fn, underWay ?? '')).status).toBe('building');
     held.release();
     // A server that was killed leaves its rows behind; the one that follows knows nothing of its builds.
     const after = on.restarted();
     const killed = await on.newFunction();
-    await on.store.deployments.insert({ ...(rows[0] as DeploymentRow), id: 'ffffffff000000000001', functionId: killed.id, status: 'building', buildStartedAt: 1 });
-    await on.store.deployments.insert({ ...(rows[0] as DeploymentRow), id: 'ffffffff000000000002', functionId: killed.id, status: 'waiting' });
-    await on.store.deployments.insert({ ...(rows[0] as DeploymentRow), id: 'ffffffff000000000003', functionId: killed.id, status: 'waiting', sourceHash: '0'.repeat(64) });
+    await on.store.deployments.insert({
+      ...(rows[0] as DeploymentRow),
+      id: 'ffffffff000000000001',
+      functionId: killed.id,
+      status: 'building',
+      buildStartedAt: 1,
+    });
+    await on.store.deployments.insert({
+      ...(rows[0] as DeploymentRow),
+      id: 'ffffffff000000000002',
+      functionId: killed.id,
+      status: 'waiting',
+    });
+    await on.store.deployments.insert({
+      ...(rows[0] as DeploymentRow),
+      id: 'ffffffff000000000003',
+      functionId: killed.id,
+      status: 'waiting',
+      sourceHash: '0'.repeat(64),
+    });
     await Promise.all([underWay, waiting].map((id) => on.deployments.wait(fn, id ?? '')));
     await after.builds.recover();
     expect(await after.deployments.wait(killed, 'ffffffff000000000001')).toMatchObject({ status: 'failed', error: 'build_interrupted' });
@@ -260,7 +305,8 @@ describe('builds', () => {
     const on = await createDeployBench({ around: held.around });
     const fn = await on.newFunction();
     const rows = [];
-    for (const answer of ['running', 'waiting']) rows.push(await on.deployments.create({ fn, bytes: await source(answer), activate: true, type: 'cli' }));
+    for (const answer of ['running', 'waiting'])
+      rows.push(await on.deployments.create({ fn, bytes: await source(answer), activate: true, type: 'cli' }));
     await expect.poll(() => held.held()).toBe(1);
     await on.builds.close();
     expect(await on.deployments.get(fn, rows[0]?.id ?? '')).toMatchObject({ status: 'failed', error: 'build_interrupted' });
@@ -275,7 +321,11 @@ describe('a folder', () => {
     cpSync(join(PROJECTS, 'hello'), folder, { recursive: true });
     const fn = await shared.newFunction();
     const first = await shared.deployments.createFromFolder({ fn, folder, entrypoint: 'functions/hello.ts' });
-    expect(first).toMatchObject({ deployment: { status: 'ready', sourceHash: '' }, problems: [], inputs: ['functions/hello.ts', 'shared/greet.ts', 'shared/places.json'] });
+    expect(first).toMatchObject({
+      deployment: { status: 'ready', sourceHash: '' },
+      problems: [],
+      inputs: ['functions/hello.ts', 'shared/greet.ts', 'shared/places.json'],
+    });
     expect(await shared.current(fn)).toMatchObject({ activeDeploymentId: first.deployment.id, memoryMb: 128 });
 
     writeFileSync(join(folder, 'shared', 'greet.ts'), 'export const greet = ;');

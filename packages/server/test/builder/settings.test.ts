@@ -9,8 +9,16 @@ const code = (config: string): Files => ({ 'index.ts': `type Anything = unknown;
 
 describe('settings in code', () => {
   it('are read without running it', async () => {
-    const text = 'export const config = { timeout: 5, "memory": 128, schedule: `*/5 * * * *`, execute: ["any", \'users\'], logging: false, egress: { allow: ["example.com"] } } as const satisfies Anything;\nthrow new Error("never run");';
-    expect(outputOf(await build(code(text))).config).toEqual({ timeout: 5, memory: 128, schedule: '*/5 * * * *', execute: ['any', 'users'], logging: false, egress: { allow: ['example.com'] } });
+    const text =
+      'export const config = { timeout: 5, "memory": 128, schedule: `*/5 * * * *`, execute: ["any", \'users\'], logging: false, egress: { allow: ["example.com"] } } as const satisfies Anything;\nthrow new Error("never run");';
+    expect(outputOf(await build(code(text))).config).toEqual({
+      timeout: 5,
+      memory: 128,
+      schedule: '*/5 * * * *',
+      execute: ['any', 'users'],
+      logging: false,
+      egress: { allow: ['example.com'] },
+    });
   });
 
   it('may be missing', async () => {
@@ -29,15 +37,22 @@ describe('settings in code', () => {
   ])('must be literals: %j', async (text, line, column) => {
     const { code: reason, problems } = problemsOf(await build(code(text)));
     expect(reason).toBe('function_config_invalid');
-    expect(problems).toMatchObject([{ file: 'index.ts', line, column, message: 'config must be made of literals: it is read without running the code' }]);
+    expect(problems).toMatchObject([
+      { file: 'index.ts', line, column, message: 'config must be made of literals: it is read without running the code' },
+    ]);
   });
 
-  it.each(['let config = { timeout: 3 };\nexport { config };', 'export let config = { timeout: 3 };'])('must be a constant: %j', async (text) => {
-    expect(problemsOf(await build(code(text))).problems[0]?.message).toBe('config must be written as `export const config = { … }`');
-  });
+  it.each(['let config = { timeout: 3 };\nexport { config };', 'export let config = { timeout: 3 };'])(
+    'must be a constant: %j',
+    async (text) => {
+      expect(problemsOf(await build(code(text))).problems[0]?.message).toBe('config must be written as `export const config = { … }`');
+    },
+  );
 
   it('must be known and within their ranges, each told at its place', async () => {
-    const { problems } = problemsOf(await build(code('export const config = {\n  timeouts: 3,\n  retries: 99,\n  schedule: "* * *",\n  egress: { allow: [3] },\n};')));
+    const { problems } = problemsOf(
+      await build(code('export const config = {\n  timeouts: 3,\n  retries: 99,\n  schedule: "* * *",\n  egress: { allow: [3] },\n};')),
+    );
     const told = problems.map(({ line, message }) => [line, message.split(';')[0]]);
     expect(told).toContainEqual([4, 'config: unknown key "timeouts"']);
     expect(told).toContainEqual([5, 'config.retries: Too big: expected number to be <=20']);
@@ -46,7 +61,9 @@ describe('settings in code', () => {
   });
 
   it('cannot reach into prototypes', async () => {
-    expect(problemsOf(await build(code('export const config = { "__proto__": { timeout: 3 } };'))).problems[0]?.message).toContain('unknown key "__proto__"');
+    expect(problemsOf(await build(code('export const config = { "__proto__": { timeout: 3 } };'))).problems[0]?.message).toContain(
+      'unknown key "__proto__"',
+    );
   });
 
   it('do not hide a mistake of the code', async () => {
@@ -59,14 +76,25 @@ describe('settings in a file', () => {
   const beside = (settings: string, config = ''): Files => ({ 'f/index.ts': `${config}\nexport default 1;`, 'f/function.jsonc': settings });
 
   it('are JSON with comments, merged with those in code', async () => {
-    const output = outputOf(await build(beside('{ "$schema": "x", /* why */ "timeout": 4, "name": "other", }', 'export const config = { memory: 128 };'), 'f/index.ts'));
+    const output = outputOf(
+      await build(
+        beside('{ "$schema": "x", /* why */ "timeout": 4, "name": "other", }', 'export const config = { memory: 128 };'),
+        'f/index.ts',
+      ),
+    );
     expect(output.config).toEqual({ timeout: 4, name: 'other', memory: 128 });
     expect(output.inputs).toEqual(['f/function.jsonc', 'f/index.ts']);
   });
 
   it('must not say what the code says', async () => {
     const { problems } = problemsOf(await build(beside('{\n  "timeout": 4\n}', 'export const config = { timeout: 4 };'), 'f/index.ts'));
-    expect(problems).toMatchObject([{ file: 'f/function.jsonc', line: 2, message: '"timeout" is set in function.jsonc and in the config of f/index.ts; keep one of them' }]);
+    expect(problems).toMatchObject([
+      {
+        file: 'f/function.jsonc',
+        line: 2,
+        message: '"timeout" is set in function.jsonc and in the config of f/index.ts; keep one of them',
+      },
+    ]);
   });
 
   it('are refused by file and key', async () => {
@@ -80,7 +108,9 @@ describe('settings in a file', () => {
 
   it('are of one file', async () => {
     const files = { ...beside('{ "timeout": 4 }'), 'f/function.json': '{ "memory": 128 }' };
-    expect(problemsOf(await build(files, 'f/index.ts')).problems[0]?.message).toMatch(/function\.jsonc and f\/function\.json both have settings/);
+    expect(problemsOf(await build(files, 'f/index.ts')).problems[0]?.message).toMatch(
+      /function\.jsonc and f\/function\.json both have settings/,
+    );
   });
 
   it('of another function in the same folder do not count', async () => {

@@ -34,16 +34,29 @@ export function problemAt({ file, text, offset, message }: { file: string; text:
 export interface PathNames {
   /** Relative to the root of the source, `node_modules/…` for dependencies, or undefined for any other place. */
   nameOf(file: string): string | undefined;
+  /** A text without the places of this host in it. */
+  hide(text: string): string;
 }
 
 /** Problems of messages of esbuild. What it quotes of a file outside of the source is left out: it is not the author's to read. */
 export function problemsOf(messages: readonly Message[], { root, names }: { root: string; names: PathNames }): BuildProblem[] {
   return messages.map(({ text, location, notes }) => {
-    const message = sentenceOf(text, notes.map((note) => note.text));
+    const message = names.hide(
+      sentenceOf(
+        text,
+        notes.map((note) => note.text),
+      ),
+    );
     if (location === null) return plainProblem(message);
     const file = names.nameOf(resolve(root, location.file));
     if (file === undefined) return plainProblem('Cannot import a file that lies outside of the deployment.');
-    return { file, line: location.line, column: location.column + 1, message, excerpt: excerptOf(location.lineText, location.column, location.length) };
+    return {
+      file,
+      line: location.line,
+      column: location.column + 1,
+      message,
+      excerpt: excerptOf(location.lineText, location.column, location.length),
+    };
   });
 }
 
@@ -52,7 +65,10 @@ const EXCERPT_WIDTH = 160;
 /** The line with a marker below, cut to its neighbourhood where it is long (bundled or minified sources). */
 export function excerptOf(lineText: string, column: number, length: number): string {
   const start = Math.max(0, Math.min(column - 60, lineText.length - EXCERPT_WIDTH));
-  const shown = lineText.slice(start, start + EXCERPT_WIDTH).replaceAll('\t', ' ').trimEnd();
+  const shown = lineText
+    .slice(start, start + EXCERPT_WIDTH)
+    .replaceAll('\t', ' ')
+    .trimEnd();
   if (shown === '') return '';
   const at = Math.max(0, column - start);
   return `${shown}\n${' '.repeat(at)}${'~'.repeat(Math.max(1, Math.min(length, shown.length - at)))}`;
@@ -64,7 +80,9 @@ export function createPathNames(root: string, dependencies: string | undefined):
     const path = relative(folder, file);
     return path === '' || path.startsWith('..') || resolve(folder, path) !== file ? undefined : path;
   };
+  const folders = [root, dependencies].filter((folder) => folder !== undefined);
   return {
+    hide: (text) => folders.reduce((shown, folder) => shown.replaceAll(`${folder}/`, ''), text),
     nameOf: (file) => below(root, file) ?? (dependencies === undefined ? undefined : below(dependencies, file)),
   };
 }
@@ -75,9 +93,7 @@ function sentenceOf(text: string, notes: readonly string[]): string {
   const subpath = notes.find((note) => note.includes('is not exported by package') || note.includes('"exports"'));
   const wanted = unresolved[1] ?? '';
   if (subpath !== undefined) return `Cannot import "${wanted}": ${subpath}`;
-  return wanted.startsWith('.') || wanted.startsWith('/')
-    ? `Cannot import "${wanted}": there is no such file`
-    : notADependency(wanted);
+  return wanted.startsWith('.') || wanted.startsWith('/') ? `Cannot import "${wanted}": there is no such file` : notADependency(wanted);
 }
 
 export function notADependency(specifier: string): string {

@@ -29,14 +29,27 @@ export interface BundleOptions {
 }
 
 const WARNINGS_SHOWN = 10;
-const COMPILER_OPTIONS = ['jsx', 'jsxFactory', 'jsxFragmentFactory', 'jsxImportSource', 'experimentalDecorators', 'useDefineForClassFields'];
+const COMPILER_OPTIONS = [
+  'jsx',
+  'jsxFactory',
+  'jsxFragmentFactory',
+  'jsxImportSource',
+  'experimentalDecorators',
+  'useDefineForClassFields',
+];
 
 /** @throws {BuildFailure} @throws the signal's reason */
 export async function bundleWithDependencies({ kind, root, entrypoint, dependencies, log, signal }: BundleOptions): Promise<Packed> {
   const started = performance.now();
-  const request: BundleRequest = { entrypoint, scope: { kind, root, dependencies: undefined, mode: 'survey' }, compilerOptions: await compilerOptionsOf(root) };
+  const request: BundleRequest = {
+    entrypoint,
+    scope: { kind, root, dependencies: undefined, mode: 'survey' },
+    compilerOptions: await compilerOptionsOf(root),
+  };
   const tell = (bundled: Bundle): Bundle => {
-    bundled.warnings.slice(0, WARNINGS_SHOWN).forEach(({ file, line, column, message }) => log(`warning: ${file}:${line}:${column}: ${message}\n`));
+    bundled.warnings
+      .slice(0, WARNINGS_SHOWN)
+      .forEach(({ file, line, column, message }) => log(`warning: ${file}:${line}:${column}: ${message}\n`));
     log(`Bundled ${filesOf(bundled.fileCount)}, ${sizeOf(bundled.code.length)} in ${Math.round(performance.now() - started)} ms\n`);
     return bundled;
   };
@@ -49,8 +62,15 @@ export async function bundleWithDependencies({ kind, root, entrypoint, dependenc
   // What a folder has installed is used as it is; what it lacks is installed in the cache, never there.
   const project = kind === 'archive' || open.size > 0 || meetsAddon ? await findProject(root, entrypoint) : undefined;
   if (!hasDependencies(project) && specifiers.size === 0) {
-    if (meetsAddon) throw new BuildFailure('build_failed', [plainProblem('Cannot bundle a native addon: name its package in a package.json, so that it can be installed for the server')]);
-    return { bundle: tell(await bundle({ ...request, scope: { ...request.scope, mode: 'bundle' } }, signal)), tree: Buffer.alloc(0), manifest: undefined };
+    if (meetsAddon)
+      throw new BuildFailure('build_failed', [
+        plainProblem('Cannot bundle a native addon: name its package in a package.json, so that it can be installed for the server'),
+      ]);
+    return {
+      bundle: tell(await bundle({ ...request, scope: { ...request.scope, mode: 'bundle' } }, signal)),
+      tree: Buffer.alloc(0),
+      manifest: undefined,
+    };
   }
   project?.notes.forEach((note) => log(`${note}\n`));
   const plan = planDependencies(project, [...specifiers.values()]);
@@ -83,5 +103,9 @@ async function compilerOptionsOf(root: string): Promise<Readonly<Record<string, 
   const config: unknown = parse(text);
   const options = typeof config === 'object' && config !== null && 'compilerOptions' in config ? config.compilerOptions : undefined;
   if (typeof options !== 'object' || options === null) return {};
-  return Object.fromEntries(Object.entries(options).filter(([key, value]) => COMPILER_OPTIONS.includes(key) && (typeof value === 'string' || typeof value === 'boolean')));
+  return Object.fromEntries(
+    Object.entries(options).filter(
+      ([key, value]) => COMPILER_OPTIONS.includes(key) && (typeof value === 'string' || typeof value === 'boolean'),
+    ),
+  );
 }

@@ -62,7 +62,10 @@ async function run(request: BundleRequest, format: 'cjs' | 'esm', signal: AbortS
   }
 }
 
-function optionsOf({ scope: { root }, entrypoint, compilerOptions }: BundleRequest, format: 'cjs' | 'esm'): BuildOptions & { write: false; metafile: true } {
+function optionsOf(
+  { scope: { root }, entrypoint, compilerOptions }: BundleRequest,
+  format: 'cjs' | 'esm',
+): BuildOptions & { write: false; metafile: true } {
   return {
     absWorkingDir: root,
     entryPoints: [`./${entrypoint}`],
@@ -85,21 +88,40 @@ function optionsOf({ scope: { root }, entrypoint, compilerOptions }: BundleReque
       format === 'cjs'
         ? { 'import.meta.url': MODULE_URL, 'import.meta.filename': '__filename', 'import.meta.dirname': '__dirname' }
         : { __filename: 'import.meta.filename', __dirname: 'import.meta.dirname' },
-    ...(format === 'esm' && { banner: { js: "import { createRequire as __martletCreateRequire } from 'node:module';\nvar require = __martletCreateRequire(import.meta.url);" } }),
+    ...(format === 'esm' && {
+      banner: {
+        js: "import { createRequire as __martletCreateRequire } from 'node:module';\nvar require = __martletCreateRequire(import.meta.url);",
+      },
+    }),
   };
 }
 
-function finish({ request, format, built, findings }: { request: BundleRequest; format: 'cjs' | 'esm'; built: Built; findings: ImportFindings }): Bundle {
+function finish({
+  request,
+  format,
+  built,
+  findings,
+}: {
+  request: BundleRequest;
+  format: 'cjs' | 'esm';
+  built: Built;
+  findings: ImportFindings;
+}): Bundle {
   const { scope } = request;
   const { root } = scope;
   const names = namesOf(request);
-  const inputs = Object.keys(built.metafile.inputs).filter((input) => input !== '<runtime>' && !input.startsWith('data:') && !input.startsWith('<'));
+  const inputs = Object.keys(built.metafile.inputs).filter(
+    (input) => input !== '<runtime>' && !input.startsWith('data:') && !input.startsWith('<'),
+  );
   const files = inputs.map((input) => resolve(root, input));
   assertInside({ request, metafile: built.metafile });
   const own = files.map((file) => names.nameOf(file)).filter((name) => name !== undefined && !isInstalled(name));
   const [map = '', code = ''] = ['.map', '.js'].map((ending) => built.outputFiles.find(({ path }) => path.endsWith(ending))?.text);
   const { dependencies } = scope;
-  const emitted = dependencies === undefined ? { code, map } : hidePath({ code, map }, `${relative(root, dependencies.tree.folder).split(sep).join('/')}/`);
+  const emitted =
+    dependencies === undefined
+      ? { code, map }
+      : hidePath({ code, map }, `${relative(root, dependencies.tree.folder).split(sep).join('/')}/`);
   const strict = inputs.every((input) => built.metafile.inputs[input]?.format === 'esm' || input.endsWith('.json'));
   return {
     format: format === 'cjs' ? 'bundle' : 'module',

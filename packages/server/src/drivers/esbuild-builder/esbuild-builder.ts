@@ -51,9 +51,12 @@ export function createEsbuildBuilder(options: EsbuildBuilderOptions): Builder {
   const running = new Set<Promise<unknown>>();
 
   const build = async (input: BuildInput, log: (text: string) => void, signal: AbortSignal): Promise<BuildResult> => {
-    const workspace = await openWorkspace(options.tempDir);
+    const workspace = openWorkspace(options);
     try {
-      const root = input.source.kind === 'folder' ? await realpath(input.source.path) : await workspace.unpack(input.source.bytes, { limits: options.limits, log, signal });
+      const root =
+        input.source.kind === 'folder'
+          ? await realpath(input.source.path)
+          : await workspace.unpack(input.source.bytes, { limits: options.limits, log, signal });
       return { ok: true, output: await buildFolder({ input, root, dependencies, log, signal }) };
     } catch (error) {
       if (!(error instanceof BuildFailure)) throw error;
@@ -80,11 +83,14 @@ export function createEsbuildBuilder(options: EsbuildBuilderOptions): Builder {
 }
 
 interface Workspace {
-  unpack(bytes: Uint8Array, options: { limits: EsbuildBuilderOptions['limits']; log: (text: string) => void; signal: AbortSignal }): Promise<string>;
+  unpack(
+    bytes: Uint8Array,
+    options: { limits: EsbuildBuilderOptions['limits']; log: (text: string) => void; signal: AbortSignal },
+  ): Promise<string>;
   remove(): Promise<void>;
 }
 
-async function openWorkspace(tempDir: string): Promise<Workspace> {
+function openWorkspace({ tempDir, log: serverLog }: EsbuildBuilderOptions): Workspace {
   let folder: string | undefined;
   return {
     async unpack(bytes, { limits, log, signal }) {
@@ -95,7 +101,13 @@ async function openWorkspace(tempDir: string): Promise<Workspace> {
       return folder;
     },
     remove: async () => {
-      if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+      if (folder === undefined) return;
+      try {
+        await rm(folder, { recursive: true, force: true });
+      } catch (error) {
+        // The build is good all the same; what is left takes space only.
+        serverLog.warn({ folder, error }, 'Cannot remove the unpacked source of a build');
+      }
     },
   };
 }
@@ -111,7 +123,8 @@ interface FolderBuild {
 
 async function buildFolder({ input, root, dependencies, log, signal }: FolderBuild): Promise<BuildOutput> {
   const { entrypoint, source } = await readEntrypoint(root, input.entrypoint);
-  if (!COMMANDS.test(input.commands)) log(`Build commands other than "npm install" and "npm ci" are not run: ${JSON.stringify(input.commands)}\n`);
+  if (!COMMANDS.test(input.commands))
+    log(`Build commands other than "npm install" and "npm ci" are not run: ${JSON.stringify(input.commands)}\n`);
   // Both are awaited whatever comes of the other: the folder is removed when this returns. Settings are told first.
   const [settings, packed] = await Promise.allSettled([
     readSettings(root, entrypoint, source),
@@ -125,7 +138,9 @@ async function buildFolder({ input, root, dependencies, log, signal }: FolderBui
 
 async function readEntrypoint(root: string, named: string): Promise<{ entrypoint: string; source: string }> {
   const missing = (reason: string): BuildFailure =>
-    new BuildFailure('function_entrypoint_missing', [plainProblem(`Cannot use the entrypoint ${JSON.stringify(named.slice(0, 200))}: ${reason}`)]);
+    new BuildFailure('function_entrypoint_missing', [
+      plainProblem(`Cannot use the entrypoint ${JSON.stringify(named.slice(0, 200))}: ${reason}`),
+    ]);
   const read = readArchivePath(named);
   if (!read.ok) throw missing(read.reason);
   if (!EXTENSIONS.includes(extname(read.path))) throw missing(`it must end with one of ${EXTENSIONS.join(' ')}`);
@@ -134,7 +149,8 @@ async function readEntrypoint(root: string, named: string): Promise<{ entrypoint
     if (!(await stat(path)).isFile()) throw missing('it is not a file');
     return { entrypoint: read.path, source: await readFile(path, 'utf8') };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) throw missing('there is no such file in the deployment');
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      throw missing('there is no such file in the deployment');
     throw error;
   }
 }

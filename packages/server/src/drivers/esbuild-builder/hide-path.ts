@@ -13,7 +13,9 @@ export interface Emitted {
 export function hidePath({ code, map }: Emitted, prefix: string): Emitted {
   const parsed = JSON.parse(map) as { sources: string[]; mappings: string };
   const lines = code.split('\n');
-  const mappings = parsed.mappings.split(';').map((segments, index) => (segments === '' ? '' : shiftLine(segments, placesOf(lines[index] ?? '', prefix), prefix.length)));
+  const mappings = parsed.mappings
+    .split(';')
+    .map((segments, index) => (segments === '' ? '' : shiftLine(segments, placesOf(lines[index] ?? '', prefix), prefix.length)));
   const sources = parsed.sources.map((source) => source.replaceAll(prefix, ''));
   return { code: code.replaceAll(prefix, ''), map: JSON.stringify({ ...parsed, sources, mappings: mappings.join(';') }) };
 }

@@ -43,7 +43,8 @@ export function importPlugin(scope: ImportScope, findings: ImportFindings): Plug
     name: 'martlet-imports',
     setup(build) {
       build.onResolve({ filter: /^[^./#]/ }, (args) => {
-        if (args.pluginData === ASKED || args.kind === 'entry-point' || isBuiltin(args.path) || args.path.startsWith('data:')) return undefined;
+        if (args.pluginData === ASKED || args.kind === 'entry-point' || isBuiltin(args.path) || args.path.startsWith('data:'))
+          return undefined;
         if (/^(https?|npm|jsr|base44):/.test(args.path)) return resolveScheme({ build, args, scope, findings });
         return isInstalled(args.resolveDir) ? resolveInside({ build, args, scope }) : resolveBare({ build, args, scope, findings });
       });
@@ -68,17 +69,22 @@ async function resolveScheme({ build, args, scope, findings }: Question): Promis
   if (path.startsWith('base44:')) return wrong(`Cannot import "${path}": the platform has the module "${RUNTIME_MODULE}" only`);
   if (path.startsWith('http')) {
     const npm = npmFormOf(path);
-    return wrong(`Cannot import "${path}": code is not loaded from URLs; import ${npm === undefined ? 'the package as "npm:name@version"' : `"${npm}"`} instead`);
+    return wrong(
+      `Cannot import "${path}": code is not loaded from URLs; import ${npm === undefined ? 'the package as "npm:name@version"' : `"${npm}"`} instead`,
+    );
   }
   const specifier = readPackageSpecifier(path);
-  if (specifier === undefined) return wrong(`Cannot import "${path}": write ${path.startsWith('jsr') ? '"jsr:@scope/name@version"' : '"npm:name@version"'}`);
+  if (specifier === undefined)
+    return wrong(`Cannot import "${path}": write ${path.startsWith('jsr') ? '"jsr:@scope/name@version"' : '"npm:name@version"'}`);
   findings.specifiers.set(path, specifier);
   if (scope.dependencies === undefined) return { path, external: true };
   const name = scope.dependencies.plan.folderOf(specifier) + specifier.subpath;
   if (scope.mode === 'external') return { path: name, external: true };
   const found = await ask(build, args, { path: name, folder: scope.dependencies.tree.folder });
   if (found.errors.length === 0) return answer(found);
-  return wrong(`Cannot import "${path}": ${specifier.subpath === '' ? 'the package has no such entry' : `the package has no "${specifier.subpath.slice(1)}"`}`);
+  return wrong(
+    `Cannot import "${path}": ${specifier.subpath === '' ? 'the package has no such entry' : `the package has no "${specifier.subpath.slice(1)}"`}`,
+  );
 }
 
 /** An import of one dependency by another: only what was installed with it counts. */
@@ -110,7 +116,14 @@ async function resolveBare({ build, args, scope, findings }: Question): Promise<
 }
 
 function ask(build: PluginBuild, args: OnResolveArgs, { path, folder }: { path: string; folder: string }): Promise<ResolveResult> {
-  return build.resolve(path, { kind: args.kind, importer: args.importer, namespace: 'file', resolveDir: folder, pluginData: ASKED, with: args.with });
+  return build.resolve(path, {
+    kind: args.kind,
+    importer: args.importer,
+    namespace: 'file',
+    resolveDir: folder,
+    pluginData: ASKED,
+    with: args.with,
+  });
 }
 
 function answer({ path, external, sideEffects, namespace, suffix }: ResolveResult): OnResolveResult {

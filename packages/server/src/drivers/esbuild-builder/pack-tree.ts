@@ -16,7 +16,9 @@ const DOOR = `import loaded from './${SCRIPT}';\nexport * from './${SCRIPT}';\ne
 
 export async function packTree(bundle: Bundle, dependencies: string): Promise<Buffer> {
   const code: TarEntry[] =
-    bundle.format === 'module' ? [file(TREE_ENTRYPOINT, bundle.code)] : [file(SCRIPT, bundle.code), file(TREE_ENTRYPOINT, Buffer.from(DOOR))];
+    bundle.format === 'module'
+      ? [file(TREE_ENTRYPOINT, bundle.code)]
+      : [file(SCRIPT, bundle.code), file(TREE_ENTRYPOINT, Buffer.from(DOOR))];
   const installed = await filesBelow(join(dependencies, 'node_modules'), 'node_modules');
   return Buffer.from(await packTar([...code, ...installed]));
 }
@@ -29,7 +31,8 @@ async function filesBelow(folder: string, name: string): Promise<TarEntry[]> {
     const inside = `${name}/${entry.name}`;
     // Links (`.bin`) and npm's own notes are of no use to a running function.
     if (entry.isDirectory() && entry.name !== '.bin') packed.push(...(await filesBelow(path, inside)));
-    if (entry.isFile() && entry.name !== '.package-lock.json') packed.push(file(inside, await readFile(path), ((await stat(path)).mode & 0o100) !== 0));
+    if (entry.isFile() && entry.name !== '.package-lock.json')
+      packed.push(file(inside, await readFile(path), ((await stat(path)).mode & 0o100) !== 0));
   }
   return packed;
 }

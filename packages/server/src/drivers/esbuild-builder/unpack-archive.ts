@@ -23,11 +23,19 @@ const TAR_OVERHEAD_BYTES = 2048;
 const WRITE_AT_ONCE_BYTES = 1_048_576;
 const WRITES_AT_ONCE = 16;
 const REFUSED_TYPES: Readonly<Record<string, string>> = {
-  link: 'a hard link', symlink: 'a symbolic link', 'character-device': 'a device', 'block-device': 'a device', fifo: 'a named pipe',
+  link: 'a hard link',
+  symlink: 'a symbolic link',
+  'character-device': 'a device',
+  'block-device': 'a device',
+  fifo: 'a named pipe',
 };
 
 /** @throws {BuildFailure} `deployment_archive_invalid`; @throws the signal's reason */
-export async function unpackArchive(bytes: Uint8Array, folder: string, { limits, signal }: { limits: UnpackLimits; signal: AbortSignal }): Promise<Unpacked> {
+export async function unpackArchive(
+  bytes: Uint8Array,
+  folder: string,
+  { limits, signal }: { limits: UnpackLimits; signal: AbortSignal },
+): Promise<Unpacked> {
   const writer = createWriter(folder, limits);
   const source = Readable.from(slices(bytes), { objectMode: false });
   const gunzip = createGunzip();

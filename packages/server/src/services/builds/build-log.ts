@@ -59,7 +59,7 @@ export function createBuildLog({ append, failed }: BuildLogOptions): BuildLog {
       await flush();
     },
     async *follow() {
-      for (let position = 0; ; ) {
+      for (let position = 0; ;) {
         const from = Math.max(position, start);
         const next = text.slice(from - start);
         position = from + next.length;
@@ -90,5 +90,10 @@ function placeOf({ file, line, column }: BuildProblem): string {
 }
 
 function indent(excerpt: string): string {
-  return excerpt === '' ? '' : excerpt.split('\n').map((line) => `    ${line}\n`).join('');
+  return excerpt === ''
+    ? ''
+    : excerpt
+        .split('\n')
+        .map((line) => `    ${line}\n`)
+        .join('');
 }

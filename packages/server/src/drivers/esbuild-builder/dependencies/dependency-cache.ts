@@ -66,7 +66,13 @@ export function createDependencyCache({ folder, npm }: { folder: string; npm: Np
   };
 }
 
-async function install({ plan, folder, npm, log, signal }: {
+async function install({
+  plan,
+  folder,
+  npm,
+  log,
+  signal,
+}: {
   plan: DependencyPlan;
   folder: string;
   npm: NpmOptions;
@@ -84,7 +90,9 @@ async function install({ plan, folder, npm, log, signal }: {
     await mkdir(join(work, 'node_modules'), { recursive: true });
     const tree = await inspectTree(join(work, 'node_modules'));
     if (tree.bytes > TREE_BYTES_MAX) {
-      throw new BuildFailure('build_failed', [plainProblem(`Cannot use the dependencies: they take ${tree.bytes} bytes, more than ${TREE_BYTES_MAX}`, plan.file)]);
+      throw new BuildFailure('build_failed', [
+        plainProblem(`Cannot use the dependencies: they take ${tree.bytes} bytes, more than ${TREE_BYTES_MAX}`, plan.file),
+      ]);
     }
     await writeFile(join(work, ABOUT), JSON.stringify(tree));
     return await publish(work, join(folder, plan.key));
@@ -122,9 +130,13 @@ async function findInstalled(folder: string): Promise<Dependencies | undefined> 
 async function forgetUnused(folder: string): Promise<void> {
   const now = Date.now();
   for (const name of await readdir(folder)) {
-    const age = await stat(join(folder, name)).then(({ mtimeMs }) => now - mtimeMs, () => 0);
+    const age = await stat(join(folder, name)).then(
+      ({ mtimeMs }) => now - mtimeMs,
+      () => 0,
+    );
     const limit = name.startsWith('.installing-') ? ABANDONED_MS : UNUSED_MS;
-    if (age > limit && (/^[0-9a-f]{64}$/.test(name) || name.startsWith('.installing-'))) await rm(join(folder, name), { recursive: true, force: true });
+    if (age > limit && (/^[0-9a-f]{64}$/.test(name) || name.startsWith('.installing-')))
+      await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

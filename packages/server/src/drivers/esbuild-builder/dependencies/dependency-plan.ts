@@ -56,12 +56,21 @@ export function planDependencies(project: Project | undefined, specifiers: reado
     const { name, version } = specifier;
     const known = wanted[name] ?? added[name];
     const range = version === '' ? (known ?? 'latest') : version;
-    const folder = known === undefined || known === range ? name : `${name}--${range.replaceAll(/[^A-Za-z0-9.-]/g, (character) => `_${character.charCodeAt(0).toString(16)}`)}`;
+    const folder =
+      known === undefined || known === range
+        ? name
+        : `${name}--${range.replaceAll(/[^A-Za-z0-9.-]/g, (character) => `_${character.charCodeAt(0).toString(16)}`)}`;
     if (wanted[folder] === undefined) added[folder] = folder === name ? range : `npm:${name}@${range}`;
     folders.set(nameAndVersion(specifier), folder);
   }
   const kept = Object.fromEntries(KEPT.flatMap((key) => (project?.manifest[key] === undefined ? [] : [[key, project.manifest[key]]])));
-  const manifest = { name: 'function', version: '0.0.0', private: true, ...kept, dependencies: { ...(kept.dependencies as object | undefined), ...added } };
+  const manifest = {
+    name: 'function',
+    version: '0.0.0',
+    private: true,
+    ...kept,
+    dependencies: { ...(kept.dependencies as object | undefined), ...added },
+  };
   const packageJson = JSON.stringify(manifest);
   const packageLock = project?.lock === undefined ? undefined : JSON.stringify(project.lock);
   const facts = [FORMAT, process.versions.modules, process.platform, process.arch, packageJson, packageLock ?? ''];
@@ -82,14 +91,22 @@ function nameAndVersion({ name, version }: PackageSpecifier): string {
 }
 
 function rangesOf({ manifest }: Project): Record<string, string> {
-  return Object.assign({}, ...RANGES.filter((key) => key !== 'peerDependencies').map((key) => manifest[key] ?? {})) as Record<string, string>;
+  return Object.assign({}, ...RANGES.filter((key) => key !== 'peerDependencies').map((key) => manifest[key] ?? {})) as Record<
+    string,
+    string
+  >;
 }
 
 async function readProject(root: string, file: string, manifest: Record<string, unknown>): Promise<Project> {
   for (const key of RANGES) {
     for (const [name, range] of Object.entries(objectAt(manifest, key, file))) {
       if (typeof range !== 'string' || !isRegistryRange(range)) {
-        throw new BuildFailure('build_failed', [plainProblem(`Cannot install "${name}": ${key} asks for ${JSON.stringify(range)}; only versions of the package registry are installed`, file)]);
+        throw new BuildFailure('build_failed', [
+          plainProblem(
+            `Cannot install "${name}": ${key} asks for ${JSON.stringify(range)}; only versions of the package registry are installed`,
+            file,
+          ),
+        ]);
       }
     }
   }
@@ -99,7 +116,12 @@ async function readProject(root: string, file: string, manifest: Record<string, 
   if (lock === undefined) return { file, manifest, lock: undefined, notes: [] };
   const packages = lock.packages;
   if (typeof packages !== 'object' || packages === null) {
-    return { file, manifest, lock: undefined, notes: ['package-lock.json is of an old format and not used; npm 7 or newer writes a current one'] };
+    return {
+      file,
+      manifest,
+      lock: undefined,
+      notes: ['package-lock.json is of an old format and not used; npm 7 or newer writes a current one'],
+    };
   }
   return { file, manifest, lock: cleanLock(lock, packages as Record<string, unknown>, posix.join(folder, 'package-lock.json')), notes: [] };
 }
@@ -113,12 +135,19 @@ function cleanLock(lock: Record<string, unknown>, packages: Record<string, unkno
     if (typeof entry !== 'object' || entry === null) throw lockProblem(path, 'is not an object', file);
     const { resolved, link, ...rest } = entry as Record<string, unknown>;
     if (link !== undefined) throw lockProblem(path, 'is a link to a folder', file);
-    if (resolved !== undefined && !/^https?:/.test(String(resolved))) throw lockProblem(path, 'does not come from a package registry', file);
+    if (resolved !== undefined && !/^https?:/.test(String(resolved)))
+      throw lockProblem(path, 'does not come from a package registry', file);
     if (path !== '' && !path.startsWith('node_modules/')) throw lockProblem(path, 'is a workspace', file);
     if (path.split('/').includes('..')) throw lockProblem(path, 'leads out of the project', file);
     return [path, path === '' ? { ...rest, workspaces: undefined, devDependencies: undefined } : rest];
   });
-  return { name: 'function', version: '0.0.0', lockfileVersion: lock.lockfileVersion, requires: true, packages: Object.fromEntries(cleaned) };
+  return {
+    name: 'function',
+    version: '0.0.0',
+    lockfileVersion: lock.lockfileVersion,
+    requires: true,
+    packages: Object.fromEntries(cleaned),
+  };
 }
 
 function lockProblem(path: string, reason: string, file: string): BuildFailure {
@@ -129,7 +158,12 @@ function checkOverrides(overrides: Record<string, unknown>, file: string): void 
   for (const [name, range] of Object.entries(overrides)) {
     if (typeof range === 'object' && range !== null) checkOverrides(range as Record<string, unknown>, file);
     else if (typeof range !== 'string' || !(range.startsWith('$') || isRegistryRange(range))) {
-      throw new BuildFailure('build_failed', [plainProblem(`Cannot install "${name}": overrides ask for ${JSON.stringify(range)}; only versions of the package registry are installed`, file)]);
+      throw new BuildFailure('build_failed', [
+        plainProblem(
+          `Cannot install "${name}": overrides ask for ${JSON.stringify(range)}; only versions of the package registry are installed`,
+          file,
+        ),
+      ]);
     }
   }
 }

@@ -12,7 +12,13 @@ export interface InstalledTree {
 }
 
 /** Packages whose work it is to find an addon at run time. */
-export const ADDON_LOADERS: ReadonlySet<string> = new Set(['bindings', 'node-gyp-build', 'node-gyp-build-optional-packages', '@mapbox/node-pre-gyp', 'node-pre-gyp']);
+export const ADDON_LOADERS: ReadonlySet<string> = new Set([
+  'bindings',
+  'node-gyp-build',
+  'node-gyp-build-optional-packages',
+  '@mapbox/node-pre-gyp',
+  'node-pre-gyp',
+]);
 
 interface Found {
   bytes: number;
@@ -79,7 +85,9 @@ async function dependenciesOf(folder: string): Promise<string[]> {
   try {
     const manifest: unknown = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
     const named = (key: string): string[] =>
-      typeof manifest === 'object' && manifest !== null && key in manifest ? Object.keys(((manifest as Record<string, unknown>)[key] ?? {}) as object) : [];
+      typeof manifest === 'object' && manifest !== null && key in manifest
+        ? Object.keys(((manifest as Record<string, unknown>)[key] ?? {}) as object)
+        : [];
     return [...named('dependencies'), ...named('optionalDependencies')];
   } catch {
     // A folder without a readable manifest depends on nothing that could be followed.

@@ -15,7 +15,16 @@ export interface ConfigLiteral {
   problem(path: readonly PropertyKey[], message: string): Promise<BuildProblem>;
 }
 
-const LOADERS: Readonly<Record<string, Loader>> = { '.ts': 'ts', '.mts': 'ts', '.cts': 'ts', '.tsx': 'tsx', '.js': 'js', '.mjs': 'js', '.cjs': 'js', '.jsx': 'jsx' };
+const LOADERS: Readonly<Record<string, Loader>> = {
+  '.ts': 'ts',
+  '.mts': 'ts',
+  '.cts': 'ts',
+  '.tsx': 'tsx',
+  '.js': 'js',
+  '.mjs': 'js',
+  '.cjs': 'js',
+  '.jsx': 'jsx',
+};
 
 /**
  * The settings that a source exports, or undefined where it exports none, or has a mistake that the bundler will tell.
@@ -66,7 +75,9 @@ async function parseStripped(source: string, loader: Loader): Promise<Program | 
 function exportedConfig(program: Program): Expression | undefined {
   for (const statement of program.body) {
     if (statement.type !== 'ExportNamedDeclaration') continue;
-    const listed = statement.specifiers.find(({ exported }) => (exported.type === 'Identifier' ? exported.name : exported.value) === 'config');
+    const listed = statement.specifiers.find(
+      ({ exported }) => (exported.type === 'Identifier' ? exported.name : exported.value) === 'config',
+    );
     if (listed !== undefined) throw new NotLiteral(listed, 'config must be written as `export const config = { … }`');
     const declaration = statement.declaration;
     if (declaration?.type !== 'VariableDeclaration') continue;
@@ -102,8 +113,14 @@ function evaluate(node: Expression, path: readonly string[], positions: Map<stri
       // `fromEntries` makes own properties even of `__proto__`, which the strict schema then refuses by name.
       return Object.fromEntries(
         node.properties.map((property) => {
-          if (property.type === 'SpreadElement' || property.computed || property.kind !== 'init' || property.method) throw new NotLiteral(property);
-          const key = property.key.type === 'Identifier' ? property.key.name : property.key.type === 'Literal' ? String(property.key.value) : undefined;
+          if (property.type === 'SpreadElement' || property.computed || property.kind !== 'init' || property.method)
+            throw new NotLiteral(property);
+          const key =
+            property.key.type === 'Identifier'
+              ? property.key.name
+              : property.key.type === 'Literal'
+                ? String(property.key.value)
+                : undefined;
           if (key === undefined) throw new NotLiteral(property);
           const at = [...path, key];
           positions.set(at.join('.'), property);
@@ -125,7 +142,14 @@ function nearest(positions: Map<string, Node>, path: readonly PropertyKey[]): No
 
 /** Stripping moves lines; the map is made only here, for a problem. */
 async function originalOffset({ source, loader, node }: { source: string; loader: Loader; node: Node }): Promise<number> {
-  const { map } = await transform(source, { loader, target: 'node24', logLevel: 'silent', tsconfigRaw: {}, sourcemap: 'external', sourcefile: 'source' });
+  const { map } = await transform(source, {
+    loader,
+    target: 'node24',
+    logLevel: 'silent',
+    tsconfigRaw: {},
+    sourcemap: 'external',
+    sourcefile: 'source',
+  });
   const start = node.loc?.start ?? { line: 1, column: 0 };
   const entry = new SourceMap(JSON.parse(map)).findEntry(start.line - 1, start.column);
   if (!('originalLine' in entry)) return 0;

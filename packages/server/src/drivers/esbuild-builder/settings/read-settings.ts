@@ -24,15 +24,22 @@ const FILE_NAMES = ['function.jsonc', 'function.json'];
 export async function readSettings(root: string, entrypoint: string, source: string): Promise<Settings> {
   const [literal, file] = await Promise.all([readConfigLiteral(entrypoint, source), readSettingsFile(root, entrypoint)]);
   const inCode = literal === undefined ? {} : await check(literal.value, 'config', (path, message) => literal.problem(path, message));
-  const inFile = file === undefined ? {} : await check(file.value, file.name, (path, message) => Promise.resolve(file.problem(path, message)));
+  const inFile =
+    file === undefined ? {} : await check(file.value, file.name, (path, message) => Promise.resolve(file.problem(path, message)));
   const twice = Object.keys(inFile).find((key) => key in inCode);
   if (twice !== undefined && file !== undefined) {
-    throw new BuildFailure('function_config_invalid', [file.problem([twice], `"${twice}" is set in ${file.name} and in the config of ${entrypoint}; keep one of them`)]);
+    throw new BuildFailure('function_config_invalid', [
+      file.problem([twice], `"${twice}" is set in ${file.name} and in the config of ${entrypoint}; keep one of them`),
+    ]);
   }
   return { config: { ...inFile, ...inCode }, file: file?.path, notes: file?.notes ?? [] };
 }
 
-async function check(value: unknown, at: string, problem: (path: readonly PropertyKey[], message: string) => Promise<BuildProblem>): Promise<FunctionConfig> {
+async function check(
+  value: unknown,
+  at: string,
+  problem: (path: readonly PropertyKey[], message: string) => Promise<BuildProblem>,
+): Promise<FunctionConfig> {
   const result = functionConfigSchema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {
@@ -52,10 +59,14 @@ interface SettingsFile {
 
 async function readSettingsFile(root: string, entrypoint: string): Promise<SettingsFile | undefined> {
   const folder = posix.dirname(entrypoint);
-  const found = (await Promise.all(FILE_NAMES.map((name) => readOptional(root, posix.join(folder, name))))).filter((file) => file !== undefined);
+  const found = (await Promise.all(FILE_NAMES.map((name) => readOptional(root, posix.join(folder, name))))).filter(
+    (file) => file !== undefined,
+  );
   const [first, second] = found.map(parseSettingsFile).filter((file) => isAbout(file, entrypoint, folder));
   if (first !== undefined && second !== undefined) {
-    throw new BuildFailure('function_config_invalid', [plainProblem(`${first.path} and ${second.path} both have settings; keep one of them`, second.path)]);
+    throw new BuildFailure('function_config_invalid', [
+      plainProblem(`${first.path} and ${second.path} both have settings; keep one of them`, second.path),
+    ]);
   }
   if (first === undefined) return undefined;
   const settings = Object.entries(first.value).filter(([key]) => !FILE_KEYS.has(key));
@@ -74,15 +85,22 @@ function parseSettingsFile({ path, text }: { path: string; text: string }): Sett
   const tree = parseTree(text, errors, { allowTrailingComma: true });
   const problem = (offset: number, message: string): BuildProblem => problemAt({ file: path, text, offset, message });
   const [error] = errors;
-  if (error !== undefined) throw new BuildFailure('function_config_invalid', [problem(error.offset, `${path} is not JSON: ${printParseErrorCode(error.error)}`)]);
+  if (error !== undefined)
+    throw new BuildFailure('function_config_invalid', [problem(error.offset, `${path} is not JSON: ${printParseErrorCode(error.error)}`)]);
   const value: unknown = tree === undefined ? undefined : getNodeValue(tree);
   if (tree?.type !== 'object') throw new BuildFailure('function_config_invalid', [problem(0, `${path} must be an object`)]);
   const placeOf = (keys: readonly PropertyKey[]): number => {
-    const node = findNodeAtLocation(tree, keys.map((key) => (typeof key === 'number' ? key : String(key))));
+    const node = findNodeAtLocation(
+      tree,
+      keys.map((key) => (typeof key === 'number' ? key : String(key))),
+    );
     return (node?.parent?.type === 'property' ? node.parent.offset : node?.offset) ?? (keys.length > 1 ? placeOf(keys.slice(0, -1)) : 0);
   };
   return {
-    name: posix.basename(path), path, value: value as Record<string, unknown>, notes: [],
+    name: posix.basename(path),
+    path,
+    value: value as Record<string, unknown>,
+    notes: [],
     problem: (keys, message) => problem(placeOf(keys), message),
   };
 }
@@ -91,7 +109,8 @@ async function readOptional(root: string, path: string): Promise<{ path: string;
   try {
     return { path, text: await readFile(join(root, path), 'utf8') };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EISDIR' || error.code === 'ENOTDIR')) return undefined;
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EISDIR' || error.code === 'ENOTDIR'))
+      return undefined;
     throw error;
   }
 }

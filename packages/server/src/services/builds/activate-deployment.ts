@@ -1,0 +1,33 @@
+/** Moves the pointer of a function to a deployment that is ready, and with it the settings that stand beside its code. */
+import type { FunctionConfig } from '@martlet/protocol';
+import { settingsChange, takesPointer } from '../../domain/deployment-state.ts';
+import type { DeploymentRow, FunctionRow } from '../../ports/store.ts';
+import type { BuildsOptions } from './build-order.ts';
+
+export interface Activation {
+  readonly row: DeploymentRow;
+  readonly config: FunctionConfig;
+  /** Only where no newer deployment is active. */
+  readonly onlyIfNewest: boolean;
+}
+
+/** @returns the function as it is then, or null where it is gone */
+export async function activateDeployment(
+  { store, clock, changes }: Pick<BuildsOptions, 'store' | 'clock' | 'changes'>,
+  { row, config, onlyIfNewest }: Activation,
+): Promise<FunctionRow | null> {
+  const { projectId, functionId, id } = row;
+  const fn = await store.functions.get(projectId, functionId);
+  if (fn === null || (onlyIfNewest && !takesPointer(row, fn.activeDeploymentId))) {
+    changes.announce({ kind: 'deployment', projectId, functionId });
+    return fn;
+  }
+  const changed = await store.functions.update(projectId, functionId, {
+    ...settingsChange(config),
+    activeDeploymentId: id,
+    live: true,
+    updatedAt: clock.now(),
+  });
+  changes.announce({ kind: 'deployment', projectId, functionId });
+  return changed;
+}
