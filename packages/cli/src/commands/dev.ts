@@ -10,7 +10,14 @@ import { LiveProject } from '../dev/live-project.ts';
 import { watchProject } from '../dev/watch-project.ts';
 import { readProject } from '../project/read-project.ts';
 import type { Platform } from '@martlet/server';
-import { configSources, printReadyLine, serveUntilInterrupted, startPlatform, type ServerOptions } from '../server/server-start.ts';
+import {
+  configSources,
+  printReadyLine,
+  serveUntilInterrupted,
+  startPlatform,
+  watchForTheEnd,
+  type ServerOptions,
+} from '../server/server-start.ts';
 import type { Output } from '../terminal/output.ts';
 
 const BUILDS_AT_ONCE = 4;
@@ -32,6 +39,7 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: S
   const folder = resolve(context.folder, dir);
   const { kind } = await readProject(folder);
   const data = resolve(context.folder, options.data ?? resolve(folder, '.martlet'));
+  const interruption = watchForTheEnd();
   const platform = await startPlatform(configSources(context, { mode: 'dev', options: { ...options, data }, folder }));
   const stopping = new AbortController();
   try {
@@ -65,7 +73,7 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: S
     followExecutions(platform, view, stopping.signal).catch(failed);
     view.ready({ url: platform.url, tier: platform.probe.tier }, live.functions, performance.now() - began);
     if (out.json) printReadyLine(context, platform);
-    await serveUntilInterrupted(context, async () => {
+    await serveUntilInterrupted(context, interruption, async () => {
       await watcher.close();
       await platform.close();
     });

@@ -42,7 +42,6 @@ async function doctor(context: CommandContext, _: readonly [], options: ServerOp
 async function examineSandbox(context: CommandContext, options: ServerOptions): Promise<{ tier: string | null; findings: Finding[] }> {
   try {
     const { diagnose, loadConfig } = await loadServerLibrary();
-    if (diagnose === undefined) throw new Error('this server cannot examine its sandbox');
     const { tier, checks } = await diagnose(loadConfig(configSources(context, { mode: 'dev', options, folder: context.folder })));
     const findings = checks.map(({ feature, ok, detail }): Finding => ({ check: feature, state: ok ? 'good' : 'weak', detail }));
     const isolation: Finding = {

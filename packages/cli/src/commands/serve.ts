@@ -3,7 +3,14 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Action, CommandContext } from '../command-context.ts';
 import { writeConnectionFile } from '../api/connection.ts';
-import { configSources, printReadyLine, serveUntilInterrupted, startPlatform, type ServerOptions } from '../server/server-start.ts';
+import {
+  configSources,
+  printReadyLine,
+  serveUntilInterrupted,
+  startPlatform,
+  watchForTheEnd,
+  type ServerOptions,
+} from '../server/server-start.ts';
 
 export function registerServe(program: Command, action: Action): void {
   program
@@ -18,6 +25,7 @@ export function registerServe(program: Command, action: Action): void {
 async function serve(context: CommandContext, _: readonly [], options: ServerOptions): Promise<void> {
   const { out, folder } = context;
   const absolute = options.data === undefined ? options : { ...options, data: resolve(folder, options.data) };
+  const interruption = watchForTheEnd();
   const platform = await startPlatform(configSources(context, { mode: 'serve', options: absolute, folder }));
   const { bold, cyan, dim, yellow } = out.noteStyle;
   out.note(
@@ -30,5 +38,5 @@ async function serve(context: CommandContext, _: readonly [], options: ServerOpt
     out.warn(`  It is shown only now, and kept in ${resolve(folder, '.martlet/connection.json')} for commands in this folder.`);
   }
   if (out.json) printReadyLine(context, platform);
-  await serveUntilInterrupted(context, () => platform.close());
+  await serveUntilInterrupted(context, interruption, () => platform.close());
 }

@@ -2,17 +2,12 @@
  * The server as a library. It is loaded only by the commands that start or examine a server, so that all the others
  * start fast and run on an older Node.
  */
-import type { Config, createPlatform, loadConfig, PlatformServices } from '@martlet/server';
+import type { createPlatform, diagnose, loadConfig, PlatformServices } from '@martlet/server';
 
 export interface ServerLibrary {
   readonly loadConfig: typeof loadConfig;
   readonly createPlatform: typeof createPlatform;
-  readonly diagnose?: (config: Config) => Promise<Diagnosis>;
-}
-
-export interface Diagnosis {
-  readonly checks: readonly { readonly feature: string; readonly ok: boolean; readonly detail: string }[];
-  readonly tier: string;
+  readonly diagnose: typeof diagnose;
 }
 
 /** A log line of an execution, or the record of one that has ended. */

@@ -1,7 +1,7 @@
 /** Starting a server as `dev` and `serve` do: options, configuration file, ready line, draining at the end. */
 import { usageError } from '../cli-error.ts';
 import type { CommandContext } from '../command-context.ts';
-import { watchInterruption } from '../interruption.ts';
+import { watchInterruption, type Interruption } from '../interruption.ts';
 import type { ConfigSources, Platform } from '@martlet/server';
 import { loadServerLibrary } from './server-library.ts';
 
@@ -37,9 +37,20 @@ export function printReadyLine({ out }: CommandContext, { url, project, apiKey, 
   out.print(JSON.stringify({ event: 'ready', url, console: null, project, ...key, tier: probe.tier, pid: process.pid }));
 }
 
-/** Waits for Ctrl-C or SIGTERM, then lets executions in flight end. A second Ctrl-C does not wait. */
-export async function serveUntilInterrupted({ out }: CommandContext, close: () => Promise<void>): Promise<void> {
-  const interruption = watchInterruption(() => process.exit(130));
+/**
+ * To be called before anything is started: a signal that comes while the server starts, or right after its ready line,
+ * must drain it too. A second Ctrl-C does not wait.
+ */
+export function watchForTheEnd(): Interruption {
+  return watchInterruption(() => process.exit(130));
+}
+
+/** Waits for Ctrl-C or SIGTERM, then lets executions in flight end. */
+export async function serveUntilInterrupted(
+  { out }: CommandContext,
+  interruption: Interruption,
+  close: () => Promise<void>,
+): Promise<void> {
   await interruption.arrived;
   out.note('Stopping: no new requests, those in flight may end. Ctrl-C again ends at once.');
   await close();
