@@ -1,6 +1,7 @@
 /** The command as people start it: output, exit codes, what goes to which stream. */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +21,15 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 function martlet(...args: string[]) {
   const env = { PATH: process.env['PATH'], HOME: folder };
   return spawnSync(process.execPath, [MARTLET, ...args], { cwd: folder, env, encoding: 'utf8', input: '' });
+}
+
+/** An address that was free a moment ago, so that nobody listens there. */
+async function closedAddress(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return `http://127.0.0.1:${port}`;
 }
 
 describe('exit codes and streams', () => {
@@ -45,11 +55,12 @@ describe('exit codes and streams', () => {
     expect(stderr).not.toBe('');
   });
 
-  test('1 when no server answers, with what, why and the next command, and no stack', () => {
-    const { status, stdout, stderr } = martlet('functions', 'list', '--json', '--url', 'http://127.0.0.1:9');
+  test('1 when no server answers, with what, why and the next command, and no stack', async () => {
+    const url = await closedAddress();
+    const { status, stdout, stderr } = martlet('functions', 'list', '--json', '--url', url);
     expect([status, stdout]).toEqual([1, '']);
     expect(stderr).toBe(
-      '✗ Cannot reach http://127.0.0.1:9: connection refused.\n  Next: Is the server running? Start it with martlet dev, or name another one with --url.\n',
+      `✗ Cannot reach ${url}: connection refused.\n  Next: Is the server running? Start it with martlet dev, or name another one with --url.\n`,
     );
   });
 
