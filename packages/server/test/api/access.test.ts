@@ -21,12 +21,23 @@ async function allRoutes(): Promise<{ method: string; path: string; scopes: stri
       method: method.toUpperCase(),
       path: path.replaceAll(/\{\w+\}/g, 'f1'),
       scopes: security.flatMap(({ apiKey = [] }) => apiKey),
-    })));
+    })),
+  );
 }
 
 /** Requests that are well formed for nobody and must not harm anybody. */
 const bodies = (method: string): { body?: BodyInit; headers?: Record<string, string> }[] =>
-  method === 'GET' || method === 'DELETE' ? [{}] : [{}, ...['{}', '[]', '{', '"x"', 'null', '{"deploymentId":{}}', '{"key":1}'].map((body) => ({ body, headers: { 'content-type': 'application/json' } })), { body: 'x', headers: { 'content-type': 'multipart/form-data' } }, { body: 'x', headers: { 'content-type': 'text/plain' } }];
+  method === 'GET' || method === 'DELETE'
+    ? [{}]
+    : [
+        {},
+        ...['{}', '[]', '{', '"x"', 'null', '{"deploymentId":{}}', '{"key":1}'].map((body) => ({
+          body,
+          headers: { 'content-type': 'application/json' },
+        })),
+        { body: 'x', headers: { 'content-type': 'multipart/form-data' } },
+        { body: 'x', headers: { 'content-type': 'text/plain' } },
+      ];
 
 describe('every route', () => {
   test('is closed to callers without a key, except those that are open to everybody', async () => {
@@ -37,7 +48,8 @@ describe('every route', () => {
       const { status, body } = await bed.call(path, { method, key: null });
       if (open.includes(`${method} ${path}`)) expect([method, path, scopes, status]).toEqual([method, path, [], 200]);
       // Anybody may try to execute; what decides is the function. Here there is no deployment yet, or no record to see.
-      else if (scopes.includes('executions.write')) expect([method, path, status]).toEqual([method, path, method === 'POST' && !path.endsWith('/cancel') ? 404 : 401]);
+      else if (scopes.includes('executions.write'))
+        expect([method, path, status]).toEqual([method, path, method === 'POST' && !path.endsWith('/cancel') ? 404 : 401]);
       else expect([method, path, status, body.type]).toEqual([method, path, 401, 'general_unauthorized_scope']);
     }
   });
@@ -45,7 +57,11 @@ describe('every route', () => {
   test('is closed to a key that has every scope but the one it asks for', async () => {
     for (const { method, path, scopes } of await allRoutes()) {
       if (scopes.length === 0) continue;
-      const without = await bed.keys.create('default', { name: 'almost', scopes: keyScopes.filter((scope) => !scopes.includes(scope)), expiresAt: null });
+      const without = await bed.keys.create('default', {
+        name: 'almost',
+        scopes: keyScopes.filter((scope) => !scopes.includes(scope)),
+        expiresAt: null,
+      });
       const { status, body } = await bed.call(path, { method, key: without.secret });
       expect([method, path, status, body.type]).toEqual([method, path, 401, 'general_unauthorized_scope']);
       expect(body.message).toContain(`app.default@service.localhost (role: applications) missing scopes (["${scopes[0]}"`);
@@ -58,7 +74,11 @@ describe('every route', () => {
     for (const { method, path } of routes) {
       for (const { body, headers } of bodies(method)) {
         for (const suffix of ['', '?queries[0]={', '?queries=1&total=maybe&type=%00&follow=perhaps&live=x']) {
-          const answer = await bed.call(path + suffix, { method, ...(body === undefined ? {} : { body }), ...(headers === undefined ? {} : { headers }) });
+          const answer = await bed.call(path + suffix, {
+            method,
+            ...(body === undefined ? {} : { body }),
+            ...(headers === undefined ? {} : { headers }),
+          });
           expect([method, path, suffix, body, answer.status < 500]).toEqual([method, path, suffix, body, true]);
           if (answer.status >= 400) expect(Object.keys(answer.body).toSorted()).toEqual(['code', 'message', 'type', 'version']);
         }
@@ -80,7 +100,10 @@ describe('every route', () => {
     Reflect.set(broken.store.projects, 'get', () => Promise.reject(new TypeError('secret detail')));
     const { status, body, headers } = await broken.call('/v1/functions');
     const requestId = headers.get('x-martlet-request-id');
-    expect([status, body]).toEqual([500, { message: `Server Error: see the server log for request ${requestId}.`, code: 500, type: 'general_server_error', version: '1.2.3' }]);
+    expect([status, body]).toEqual([
+      500,
+      { message: `Server Error: see the server log for request ${requestId}.`, code: 500, type: 'general_server_error', version: '1.2.3' },
+    ]);
     expect(broken.logged.at(-1)).toMatchObject({ level: 'error', facts: { requestId, err: { message: 'secret detail' } } });
     await broken.close();
   });
@@ -144,19 +167,35 @@ describe('the caller', () => {
 describe('pages of browsers', () => {
   test.each(['http://localhost:5173', 'https://127.0.0.1', 'https://app.example.com'])('may call from %s', async (origin) => {
     const { status, headers } = await bed.call('/v1/functions/runtimes', { key: null, headers: { origin } });
-    expect([status, headers.get('access-control-allow-origin'), headers.get('access-control-allow-credentials'), headers.get('vary')]).toEqual([200, origin, 'true', 'Origin']);
+    expect([
+      status,
+      headers.get('access-control-allow-origin'),
+      headers.get('access-control-allow-credentials'),
+      headers.get('vary'),
+    ]).toEqual([200, origin, 'true', 'Origin']);
   });
 
-  test.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'nonsense'])('may not call from %s without a key', async (origin) => {
-    const { status, headers, body } = await bed.call('/v1/functions/runtimes', { key: null, headers: { origin } });
-    expect([status, body.type, headers.get('access-control-allow-origin')]).toEqual([403, 'general_unknown_origin', null]);
-  });
+  test.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'nonsense'])(
+    'may not call from %s without a key',
+    async (origin) => {
+      const { status, headers, body } = await bed.call('/v1/functions/runtimes', { key: null, headers: { origin } });
+      expect([status, body.type, headers.get('access-control-allow-origin')]).toEqual([403, 'general_unknown_origin', null]);
+    },
+  );
 
   test('ask before they send, and hear which headers they may use', async () => {
-    const { status, headers } = await bed.call('/v1/functions', { method: 'OPTIONS', key: null, headers: { origin: 'https://app.example.com' } });
+    const { status, headers } = await bed.call('/v1/functions', {
+      method: 'OPTIONS',
+      key: null,
+      headers: { origin: 'https://app.example.com' },
+    });
     expect(status).toBe(204);
     expect(headers.get('access-control-allow-headers')).toContain('X-Appwrite-Project');
-    expect((await bed.call('/v1/functions', { method: 'OPTIONS', key: null, headers: { origin: 'https://evil.example' } })).headers.get('access-control-allow-origin')).toBeNull();
+    expect(
+      (await bed.call('/v1/functions', { method: 'OPTIONS', key: null, headers: { origin: 'https://evil.example' } })).headers.get(
+        'access-control-allow-origin',
+      ),
+    ).toBeNull();
   });
 });
 
@@ -168,13 +207,18 @@ describe('what the server says about itself', () => {
   test('describes its resources by name', async () => {
     const { body } = await bed.call('/v1/openapi.json', { key: null });
     expect(body.openapi).toBe('3.1.0');
-    expect(Object.keys(body.components.schemas)).toEqual(expect.arrayContaining(['Function', 'Deployment', 'Variable', 'Execution', 'Key', 'Error', 'NewExecution', 'NewDeployment']));
-    expect(body.paths['/v1/functions/{functionId}'].get.responses[200].content['application/json'].schema).toEqual({ $ref: '#/components/schemas/Function' });
+    expect(Object.keys(body.components.schemas)).toEqual(
+      expect.arrayContaining(['Function', 'Deployment', 'Variable', 'Execution', 'Key', 'Error', 'NewExecution', 'NewDeployment']),
+    );
+    expect(body.paths['/v1/functions/{functionId}'].get.responses[200].content['application/json'].schema).toEqual({
+      $ref: '#/components/schemas/Function',
+    });
   });
 
   test('has docs for people, with every route, without a script and without foreign resources', async () => {
     const { body, headers } = await bed.call('/v1/docs', { key: null });
-    for (const { path, method } of await allRoutes()) if (!path.includes('f1')) expect(body).toContain(`<b>${method}</b><code>${path}</code>`);
+    for (const { path, method } of await allRoutes())
+      if (!path.includes('f1')) expect(body).toContain(`<b>${method}</b><code>${path}</code>`);
     expect(headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(body).not.toMatch(/<script|https?:\/\/|undefined|\[object/);
     expect((await bed.call('/v1/docs/style.css', { key: null })).headers.get('content-type')).toContain('text/css');

@@ -8,7 +8,8 @@ beforeAll(async () => {
 });
 afterAll(() => bed.close());
 
-const create = (fields: object = {}) => bed.call('/v1/functions', { json: { functionId: 'unique()', name: 'Test', runtime: 'node-24', ...fields } });
+const create = (fields: object = {}) =>
+  bed.call('/v1/functions', { json: { functionId: 'unique()', name: 'Test', runtime: 'node-24', ...fields } });
 const update = (id: string, fields: object) => bed.call(`/v1/functions/${id}`, { method: 'PUT', json: { name: 'Test', ...fields } });
 
 describe('creating a function', () => {
@@ -17,9 +18,27 @@ describe('creating a function', () => {
     expect(status).toBe(201);
     expect(functionResource.strict().parse(body)).toEqual(body);
     expect(body).toMatchObject({
-      $id: 'first', name: 'First function', runtime: 'node-24', execute: [], events: [], schedule: '', timeout: 15, enabled: true, logging: true, live: true,
-      deploymentId: '', deploymentCreatedAt: '', latestDeploymentId: '', latestDeploymentStatus: '', vars: [], scopes: [], version: 'v5', deploymentRetention: 0,
-      buildSpecification: 's-1vcpu-512mb', runtimeSpecification: 's-1vcpu-512mb', specification: 's-1vcpu-512mb',
+      $id: 'first',
+      name: 'First function',
+      runtime: 'node-24',
+      execute: [],
+      events: [],
+      schedule: '',
+      timeout: 15,
+      enabled: true,
+      logging: true,
+      live: true,
+      deploymentId: '',
+      deploymentCreatedAt: '',
+      latestDeploymentId: '',
+      latestDeploymentStatus: '',
+      vars: [],
+      scopes: [],
+      version: 'v5',
+      deploymentRetention: 0,
+      buildSpecification: 's-1vcpu-512mb',
+      runtimeSpecification: 's-1vcpu-512mb',
+      specification: 's-1vcpu-512mb',
     });
     expect(body.$createdAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/);
   });
@@ -57,13 +76,19 @@ describe('creating a function', () => {
     [{ functionId: undefined }, 'Param "functionId" is not optional.'],
     [{ name: '' }, 'Invalid `name` param: Value must be a valid string and at least 1 chars and no longer than 128 chars'],
     [{ name: 'x'.repeat(129) }, 'Invalid `name` param: Value must be a valid string and at least 1 chars and no longer than 128 chars'],
-    [{ functionId: '.dot' }, "Invalid `functionId` param: Parameter must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, period, hyphen, and underscore. Can't start with a special char"],
+    [
+      { functionId: '.dot' },
+      "Invalid `functionId` param: Parameter must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, period, hyphen, and underscore. Can't start with a special char",
+    ],
     [{ enabled: 'true' }, 'Invalid `enabled` param: Value must be a valid boolean'],
     [{ schedule: 'often' }, 'Invalid `schedule` param: String must be a valid cron expression'],
     [{ events: ['functions.*.create'] }, 'Invalid `events` param: Triggering a function on a function event is not allowed.'],
     [{ events: ['users.*.fly'] }, 'Invalid `events` param: Event is not valid.'],
     [{ execute: ['user'] }, 'Invalid `execute` param: Role "user" must have an ID value.'],
-    [{ execute: ['admins'] }, 'Invalid `execute` param: Role "admins" is not allowed. Must be one of: any, guests, users, user, team, member, label.'],
+    [
+      { execute: ['admins'] },
+      'Invalid `execute` param: Role "admins" is not allowed. Must be one of: any, guests, users, user, team, member, label.',
+    ],
     [{ execute: ['any:x'] }, 'Invalid `execute` param: Role "any" can not have an ID value.'],
     [{ execute: 'any' }, 'Invalid `execute` param: Roles must be an array of strings.'],
     [{ runtimeSpecification: 'huge' }, 'Invalid `runtimeSpecification` param: Specification must be one of: s-0.5vcpu-512mb'],
@@ -83,7 +108,13 @@ describe('creating a function', () => {
     expect([status, body.timeout, body.execute]).toEqual([201, 15, []]);
   });
 
-  test.each([['users.*.create'], ['users.u1.update.email'], ['teams.*.memberships.*.update.status'], ['databases.*.collections.*.documents.*.upsert'], ['users.*']])('accepts the event %s', async (event) => {
+  test.each([
+    ['users.*.create'],
+    ['users.u1.update.email'],
+    ['teams.*.memberships.*.update.status'],
+    ['databases.*.collections.*.documents.*.upsert'],
+    ['users.*'],
+  ])('accepts the event %s', async (event) => {
     expect((await create({ events: [event] })).status).toBe(201);
   });
 
@@ -98,22 +129,50 @@ describe('creating a function', () => {
 
 describe('updating a function', () => {
   test('sets back what is left out, and keeps what the contract keeps', async () => {
-    const { body } = await create({ execute: ['any'], timeout: 60, schedule: '* * * * *', commands: 'npm install', entrypoint: 'main.ts', runtime: 'node-22', memory: 512, concurrency: 5, retries: 3 });
+    const { body } = await create({
+      execute: ['any'],
+      timeout: 60,
+      schedule: '* * * * *',
+      commands: 'npm install',
+      entrypoint: 'main.ts',
+      runtime: 'node-22',
+      memory: 512,
+      concurrency: 5,
+      retries: 3,
+    });
     const updated = (await update(body.$id, { name: 'Other' })).body;
     expect(updated).toMatchObject({
-      name: 'Other', execute: [], timeout: 15, schedule: '', commands: '', entrypoint: 'main.ts', runtime: 'node-22', memory: 512, concurrency: 5, retries: 3, live: false, path: body.path,
+      name: 'Other',
+      execute: [],
+      timeout: 15,
+      schedule: '',
+      commands: '',
+      entrypoint: 'main.ts',
+      runtime: 'node-22',
+      memory: 512,
+      concurrency: 5,
+      retries: 3,
+      live: false,
+      path: body.path,
     });
   });
 
   test('stays live when nothing changed that needs a build', async () => {
     const { body } = await create({ entrypoint: 'main.ts' });
-    expect((await update(body.$id, { timeout: 30, entrypoint: '' })).body).toMatchObject({ live: true, timeout: 30, entrypoint: 'main.ts' });
+    expect((await update(body.$id, { timeout: 30, entrypoint: '' })).body).toMatchObject({
+      live: true,
+      timeout: 30,
+      entrypoint: 'main.ts',
+    });
   });
 
   test('takes its own specification as no wish to change the memory', async () => {
     const { body } = await create({ memory: 300 });
     expect((await update(body.$id, { runtimeSpecification: body.runtimeSpecification })).body.memory).toBe(300);
-    expect((await update(body.$id, { runtimeSpecification: 's-1vcpu-1gb' })).body).toMatchObject({ memory: 1024, runtimeSpecification: 's-1vcpu-1gb' });
+    expect((await update(body.$id, { runtimeSpecification: 's-1vcpu-1gb' })).body).toMatchObject({
+      memory: 1024,
+      runtimeSpecification: 's-1vcpu-1gb',
+    });
   });
 
   test('tells those who cache it', async () => {
@@ -141,11 +200,15 @@ describe('finding functions', () => {
 
   test('lists by queries, pages by cursor, counts or does not', async () => {
     for (const n of [1, 2, 3]) await create({ functionId: `listed-${n}`, name: `Listed ${n}`, timeout: 100 + n });
-    const query = (...queries: object[]) => `/v1/functions?${queries.map((one, at) => `queries[${at}]=${encodeURIComponent(JSON.stringify(one))}`).join('&')}`;
+    const query = (...queries: object[]) =>
+      `/v1/functions?${queries.map((one, at) => `queries[${at}]=${encodeURIComponent(JSON.stringify(one))}`).join('&')}`;
     const above = { method: 'greaterThan', attribute: 'timeout', values: [100] };
     const ids = ({ body }: { body: { functions: { $id: string }[] } }) => body.functions.map(({ $id }) => $id);
     expect(ids(await bed.call(query(above)))).toEqual(['listed-1', 'listed-2', 'listed-3']);
-    expect(ids(await bed.call(query(above, { method: 'orderDesc', attribute: 'timeout' }, { method: 'limit', values: [2] })))).toEqual(['listed-3', 'listed-2']);
+    expect(ids(await bed.call(query(above, { method: 'orderDesc', attribute: 'timeout' }, { method: 'limit', values: [2] })))).toEqual([
+      'listed-3',
+      'listed-2',
+    ]);
     expect(ids(await bed.call(query(above, { method: 'cursorAfter', values: ['listed-1'] })))).toEqual(['listed-2', 'listed-3']);
     expect((await bed.call(query(above, { method: 'limit', values: [1] }))).body.total).toBe(3);
     expect((await bed.call(`${query(above)}&total=false`)).body).toMatchObject({ total: 0, functions: [{}, {}, {}] });

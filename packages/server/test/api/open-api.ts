@@ -62,7 +62,13 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   await store.projects.ensure({ id: 'elsewhere', name: 'elsewhere', createdAt: 0, updatedAt: 0 });
   const artifacts = createDiskArtifacts({ folder: join(folder, 'artifacts') });
   const vault = createLocalVault({ keyFile: join(folder, 'keys') });
-  const builder = createEsbuildBuilder({ cacheDir: join(folder, 'cache'), tempDir: join(folder, 'temp'), limits, environment: { PATH: '/nowhere' }, log });
+  const builder = createEsbuildBuilder({
+    cacheDir: join(folder, 'cache'),
+    tempDir: join(folder, 'temp'),
+    limits,
+    environment: { PATH: '/nowhere' },
+    log,
+  });
   const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
   const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, limits, log });
   const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, limits });
@@ -75,8 +81,20 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const answering = createAnswering(clock, ids);
   const executions = createExecutions({ store, invoke: answering.invoke, limits });
   const api = createApi({
-    functions, deployments, uploads, variables, executions, keys, principals, projects: store.projects, ids, log, limits,
-    version: '1.2.3', defaultProject: PROJECT, origins: options.origins ?? [],
+    functions,
+    deployments,
+    uploads,
+    variables,
+    executions,
+    keys,
+    principals,
+    projects: store.projects,
+    ids,
+    log,
+    limits,
+    version: '1.2.3',
+    defaultProject: PROJECT,
+    origins: options.origins ?? [],
   });
   const { secret } = await keys.create(PROJECT, { name: 'all', scopes: keyScopes, expiresAt: null });
 
@@ -85,14 +103,36 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     if (key !== null) sent.set('x-martlet-key', key);
     if (json !== undefined) sent.set('content-type', 'application/json');
     const content = json === undefined ? (form ?? body) : JSON.stringify(json);
-    const request = new Request(`http://localhost${path}`, { method: method ?? (content === undefined ? 'GET' : 'POST'), headers: sent, ...(content === undefined ? {} : { body: content }) });
+    const request = new Request(`http://localhost${path}`, {
+      method: method ?? (content === undefined ? 'GET' : 'POST'),
+      headers: sent,
+      ...(content === undefined ? {} : { body: content }),
+    });
     const response = await api.fetch(request, { clientIp: '203.0.113.7' });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, body: response.headers.get('content-type')?.includes('application/json') === true ? JSON.parse(text) : text };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: response.headers.get('content-type')?.includes('application/json') === true ? JSON.parse(text) : text,
+    };
   }
 
   return {
-    api, call, store, vault, changes, keys, principals, variables, deployments, advance, clock, logged, tokens, answering, secret,
+    api,
+    call,
+    store,
+    vault,
+    changes,
+    keys,
+    principals,
+    variables,
+    deployments,
+    advance,
+    clock,
+    logged,
+    tokens,
+    answering,
+    secret,
     async close() {
       await builds.close();
       await builder.close();
@@ -126,7 +166,11 @@ function keepLog(): { log: Log; logged: { level: string; facts: object; message:
 function createAnswering(clock: Clock, ids: { next(): string }) {
   const asked: InvokeRequest[] = [];
   const pending = new Map<string, PendingExecution>();
-  const state: { outcome: (request: InvokeRequest) => Outcome | Promise<Outcome>; lines: readonly LogLine[]; follow: readonly FollowedLine[] } = {
+  const state: {
+    outcome: (request: InvokeRequest) => Outcome | Promise<Outcome>;
+    lines: readonly LogLine[];
+    follow: readonly FollowedLine[];
+  } = {
     outcome: () => ({ kind: 'response', status: 200, headers: ['content-type', 'text/plain'], body: Buffer.from('hello') }),
     lines: [],
     follow: [],
@@ -136,7 +180,14 @@ function createAnswering(clock: Clock, ids: { next(): string }) {
       asked.push(request);
       const id = ids.next();
       const outcome = await state.outcome(request);
-      const row = executionRow({ id, functionId: request.functionId, createdAt: clock.now(), ...(outcome.kind === 'response' ? { status: outcome.status < 500 ? 'completed' : 'failed', responseStatus: outcome.status } : { status: 'failed', errorCode: outcome.code, responseStatus: 0 }) });
+      const row = executionRow({
+        id,
+        functionId: request.functionId,
+        createdAt: clock.now(),
+        ...(outcome.kind === 'response'
+          ? { status: outcome.status < 500 ? 'completed' : 'failed', responseStatus: outcome.status }
+          : { status: 'failed', errorCode: outcome.code, responseStatus: 0 }),
+      });
       return { executionId: id, outcome, row: () => row, lines: () => state.lines, ended: Promise.resolve() };
     },
     cancel: (_projectId, id) => {
@@ -155,14 +206,40 @@ function createAnswering(clock: Clock, ids: { next(): string }) {
 
 export function executionRow(facts: Partial<ExecutionRow>): ExecutionRow {
   return {
-    id: 'e1', projectId: PROJECT, functionId: 'f1', deploymentId: 'd1', createdAt: 1, updatedAt: 1, trigger: 'http', status: 'completed', errorCode: null,
-    userId: null, requestMethod: 'POST', requestPath: '/', requestHeaders: [], requestBytes: 0, responseStatus: 200, responseHeaders: [], responseBytes: 0,
-    cold: false, queueMs: 0, coldMs: 0, runMs: 12, memoryPeakBytes: 0, cpuMicros: 0, logsDroppedBytes: 0, endedAt: 13, ...facts,
+    id: 'e1',
+    projectId: PROJECT,
+    functionId: 'f1',
+    deploymentId: 'd1',
+    createdAt: 1,
+    updatedAt: 1,
+    trigger: 'http',
+    status: 'completed',
+    errorCode: null,
+    userId: null,
+    requestMethod: 'POST',
+    requestPath: '/',
+    requestHeaders: [],
+    requestBytes: 0,
+    responseStatus: 200,
+    responseHeaders: [],
+    responseBytes: 0,
+    cold: false,
+    queueMs: 0,
+    coldMs: 0,
+    runMs: 12,
+    memoryPeakBytes: 0,
+    cpuMicros: 0,
+    logsDroppedBytes: 0,
+    endedAt: 13,
+    ...facts,
   };
 }
 
 export async function packSources(files: Record<string, string>): Promise<Uint8Array<ArrayBuffer>> {
-  const entries = Object.entries(files).map(([name, body]) => ({ header: { name, size: Buffer.byteLength(body), type: 'file' as const }, body }));
+  const entries = Object.entries(files).map(([name, body]) => ({
+    header: { name, size: Buffer.byteLength(body), type: 'file' as const },
+    body,
+  }));
   return new Uint8Array(gzipSync(await packTar(entries)));
 }
 
@@ -176,7 +253,8 @@ export function deploymentForm(archive: Uint8Array<ArrayBuffer>, fields: Record<
 /** Waits until the newest deployment of a function has ended, and returns it. */
 export async function builtDeployment({ call }: Pick<OpenApi, 'call'>, functionId: string, id: string): Promise<Answer['body']> {
   for (;;) {
-    const { body } = await call(`/v1/functions/${functionId}/deployments/${id}`);
+    const { status, body } = await call(`/v1/functions/${functionId}/deployments/${id}`);
+    if (status !== 200) throw new Error(`no deployment "${id}": ${JSON.stringify(body)}`);
     if (['ready', 'failed', 'canceled'].includes(body.status)) return body;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -10,29 +10,46 @@ beforeAll(async () => {
 });
 afterAll(() => bed.close());
 
-describe.each([['/v1/functions/f1/variables', 'function', 'f1'], ['/v1/project/variables', 'project', 'default']])('variables under %s', (root, resourceType, resourceId) => {
+describe.each([
+  ['/v1/functions/f1/variables', 'function', 'f1'],
+  ['/v1/project/variables', 'project', 'default'],
+])('variables under %s', (root, resourceType, resourceId) => {
   test('are secret unless said otherwise, and a secret never comes back', async () => {
     const { status, body } = await bed.call(root, { json: { key: 'TOKEN', value: 'very secret' } });
     expect(status).toBe(201);
     expect(variableResource.strict().parse(body)).toMatchObject({ key: 'TOKEN', value: '', secret: true, resourceType, resourceId });
-    for (const answer of [await bed.call(root), await bed.call(`${root}/${body.$id}`), await bed.call('/v1/functions/f1')]) expect(JSON.stringify(answer.body)).not.toContain('very secret');
+    for (const answer of [await bed.call(root), await bed.call(`${root}/${body.$id}`), await bed.call('/v1/functions/f1')])
+      expect(JSON.stringify(answer.body)).not.toContain('very secret');
   });
 
   test('are sealed in the store for their owner and key, and open for workers', async () => {
-    const { rows } = await bed.store.variables.list('default', resourceType === 'function' ? 'f1' : null, { filters: [], order: [], limit: 10, offset: 0, withTotal: false });
+    const { rows } = await bed.store.variables.list('default', resourceType === 'function' ? 'f1' : null, {
+      filters: [],
+      order: [],
+      limit: 10,
+      offset: 0,
+      withTotal: false,
+    });
     expect(JSON.stringify(rows)).not.toContain('very secret');
     expect((await bed.variables.environment('default', 'f1'))['TOKEN']).toBe('very secret');
   });
 
   test('keep their secret when they are renamed', async () => {
     const { body } = await bed.call(root, { json: { variableId: `rename-${resourceType}`, key: 'BEFORE', value: 'kept' } });
-    expect((await bed.call(`${root}/${body.$id}`, { method: 'PUT', json: { key: 'AFTER' } })).body).toMatchObject({ key: 'AFTER', secret: true, value: '' });
+    expect((await bed.call(`${root}/${body.$id}`, { method: 'PUT', json: { key: 'AFTER' } })).body).toMatchObject({
+      key: 'AFTER',
+      secret: true,
+      value: '',
+    });
     expect((await bed.variables.environment('default', 'f1'))['AFTER']).toBe('kept');
   });
 
   test('have one key and one id each', async () => {
     await bed.call(root, { json: { variableId: `one-${resourceType}`, key: 'ONE', value: '1', secret: false } });
-    for (const json of [{ key: 'ONE', value: '2' }, { variableId: `one-${resourceType}`, key: 'OTHER', value: '2' }]) {
+    for (const json of [
+      { key: 'ONE', value: '2' },
+      { variableId: `one-${resourceType}`, key: 'OTHER', value: '2' },
+    ]) {
       const { status, body } = await bed.call(root, { json });
       expect([status, body.type]).toEqual([409, 'variable_already_exists']);
     }
@@ -81,9 +98,16 @@ test('a variable of the function wins over one of the project, and marks the fun
 
 describe('keys', () => {
   test('show their secret once, and work', async () => {
-    const { status, body } = await bed.call('/v1/keys', { json: { name: 'CI', scopes: ['functions.read'], expire: '2099-01-01T00:00:00.000+00:00' } });
+    const { status, body } = await bed.call('/v1/keys', {
+      json: { name: 'CI', scopes: ['functions.read'], expire: '2099-01-01T00:00:00.000+00:00' },
+    });
     expect(status).toBe(201);
-    expect(keyResource.strict().parse(body)).toMatchObject({ name: 'CI', scopes: ['functions.read'], expire: '2099-01-01T00:00:00.000+00:00', accessedAt: '' });
+    expect(keyResource.strict().parse(body)).toMatchObject({
+      name: 'CI',
+      scopes: ['functions.read'],
+      expire: '2099-01-01T00:00:00.000+00:00',
+      accessedAt: '',
+    });
     expect(body.secret).toMatch(/^mk_[A-Za-z0-9_-]{43}$/);
     expect(body.secret.startsWith(body.prefix)).toBe(true);
     expect((await bed.call('/v1/functions', { key: body.secret })).status).toBe(200);
@@ -107,7 +131,11 @@ describe('keys', () => {
   });
 
   test('have known scopes and a date that is one', async () => {
-    expect((await bed.call('/v1/keys', { json: { name: 'x', scopes: ['everything'] } })).body.message).toContain('Invalid `scopes` param: Value must be one of (functions.read,');
-    expect((await bed.call('/v1/keys', { json: { name: 'x', scopes: [], expire: 'soon' } })).body.message).toContain('Invalid `expire` param');
+    expect((await bed.call('/v1/keys', { json: { name: 'x', scopes: ['everything'] } })).body.message).toContain(
+      'Invalid `scopes` param: Value must be one of (functions.read,',
+    );
+    expect((await bed.call('/v1/keys', { json: { name: 'x', scopes: [], expire: 'soon' } })).body.message).toContain(
+      'Invalid `expire` param',
+    );
   });
 });

@@ -8,10 +8,16 @@ import { looseBoolean } from './params.ts';
 const QUERIES_KEY = /^queries(?:\[\d*\])?$/;
 
 export const listParams = {
-  'queries[]': z.array(z.string()).optional().openapi({
-    description:
-      'Queries as JSON texts, e.g. `{"method":"equal","attribute":"status","values":["failed"]}`; also `limit`, `offset`, `cursorAfter`, `cursorBefore`, `orderAsc`, `orderDesc`, `and`, `or`.',
-  }),
+  // One of them comes as a string. It is read from the URL by hand, since clients number the brackets.
+  'queries[]': z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .openapi({
+      type: 'array',
+      items: { type: 'string' },
+      description:
+        'Queries as JSON texts, e.g. `{"method":"equal","attribute":"status","values":["failed"]}`; also `limit`, `offset`, `cursorAfter`, `cursorBefore`, `orderAsc`, `orderDesc`, `and`, `or`.',
+    }),
   total: looseBoolean().optional().openapi({ description: 'Whether to count all that match; default true. Without it `total` is 0.' }),
 };
 

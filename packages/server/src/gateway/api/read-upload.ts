@@ -9,7 +9,8 @@ const CONTENT_RANGE = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/;
 export const deploymentForm = z.object({
   entrypoint: text(1, 1028).nullish().openapi({ description: "File of the function within the archive; default: the function's" }),
   commands: text(0, 8192).nullish().openapi({ description: "Build commands; default: the function's" }),
-  code: z.unknown().openapi({ type: 'string', format: 'binary', description: 'The sources as .tar.gz' }),
+  // Looked at by hand: it must be a file, and its absence has an error of its own.
+  code: z.unknown().optional().openapi({ type: 'string', format: 'binary', description: 'The sources as .tar.gz' }),
   activate: looseBoolean().openapi({ description: 'Whether it becomes the active deployment once it is built' }),
 });
 
