@@ -7,6 +7,9 @@ const EMPTY = new Uint8Array(0);
 /** A worker's frame holds at most four times this; the server answers 500 to a longer head. */
 const HEAD_LENGTH_MAX = 65_536;
 
+/** What `Headers` lets through and HTTP does not: control characters but the tab. */
+const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff]/;
+
 /** Thrown for a response that HTTP does not allow. */
 export class ResponseInvalid extends Error {
   override readonly name = 'ResponseInvalid';
@@ -30,7 +33,10 @@ export async function sendResponse(execution: Execution, response: Response): Pr
 
 async function sendStream(execution: Execution, body: ReadableStream<Uint8Array>): Promise<void> {
   const reader = body.getReader();
-  const stop = (): void => void reader.cancel(execution.signal.reason).catch(() => undefined);
+  let stopped: Promise<void> | undefined;
+  const stop = (): void => {
+    stopped = reader.cancel(execution.signal.reason).catch(() => undefined);
+  };
   execution.signal.addEventListener('abort', stop, { once: true });
   if (execution.aborted) stop();
   for (;;) {
@@ -40,6 +46,8 @@ async function sendStream(execution: Execution, body: ReadableStream<Uint8Array>
     await sendBytes(execution, value);
   }
   execution.signal.removeEventListener('abort', stop);
+  // What the author does on cancel belongs to the execution, its log lines too.
+  await stopped;
 }
 
 async function sendBytes(execution: Execution, bytes: Uint8Array): Promise<void> {
@@ -58,6 +66,7 @@ function flatten(headers: Headers): string[] {
   const flat: string[] = [];
   let length = 0;
   for (const [name, value] of headers) {
+    if (FORBIDDEN.test(value)) throw new ResponseInvalid(`Cannot answer with the header ${name}: its value has a character that HTTP does not allow`);
     flat.push(name, value);
     length += name.length + value.length;
   }

@@ -40,7 +40,7 @@ export class WorkerLife {
       case FrameType.credit:
         return this.#running.get(stream)?.credit.grant(readByteCount(payload));
       case FrameType.cancel:
-        return this.#running.get(stream)?.abort(payload.toString());
+        return this.#abort(stream, payload.toString());
       case FrameType.ping:
         return this.#writer.send(FrameType.pong, 0);
       case FrameType.load:
@@ -76,6 +76,12 @@ export class WorkerLife {
     const source = streamedBody ?? inlineBody((body ?? Buffer.alloc(0)) as Uint8Array<ArrayBuffer>);
     if (this.#served !== undefined) this.#serve(execution, source, this.#served);
     else void this.#loading?.then(() => this.#served !== undefined && this.#serve(execution, source, this.#served));
+  }
+
+  /** Listeners of the signal write to the log of the execution, whoever made them run. */
+  #abort(stream: number, reason: string): void {
+    const execution = this.#running.get(stream);
+    if (execution !== undefined) executions.run(execution, () => execution.abort(reason));
   }
 
   #serve(execution: Execution, body: RequestBody, served: ServedFunction): void {

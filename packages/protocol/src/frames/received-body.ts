@@ -17,7 +17,8 @@ export class ReceivedBody {
   readonly #credit = new ReceiveCredit();
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #queue: Uint8Array<ArrayBuffer>[] = [];
-  #state: 'open' | 'ended' | 'abandoned' = 'open';
+  #state: 'open' | 'ended' | 'failed' | 'abandoned' = 'open';
+  #failure: unknown;
   #wake: (() => void) | undefined;
 
   constructor(options: ReceivedBodyOptions) {
@@ -50,11 +51,11 @@ export class ReceivedBody {
     this.#wake?.();
   }
 
+  /** Breaks the stream, after what has arrived. */
   fail(reason: unknown): void {
     if (this.#state !== 'open') return;
-    this.#state = 'abandoned';
-    this.#queue = [];
-    this.#controller?.error(reason);
+    this.#state = 'failed';
+    this.#failure = reason;
     this.#wake?.();
   }
 
@@ -71,6 +72,8 @@ export class ReceivedBody {
       this.#consumed(chunk);
     } else if (this.#state === 'ended') {
       this.#controller?.close();
+    } else if (this.#state === 'failed') {
+      this.#controller?.error(this.#failure);
     }
   }
 

@@ -1,6 +1,6 @@
 /** The composition root: the one place that names drivers and puts the server together. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { keyScopes } from '@martlet/protocol';
+import { keyScopes, type Limits } from '@martlet/protocol';
 import { createDiskArtifacts } from '../drivers/disk-artifacts/disk-artifacts.ts';
 import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
@@ -19,14 +19,14 @@ import type { Readings } from '../ports/meter.ts';
 import type { Sandbox, SandboxProbe, Tier } from '../ports/sandbox.ts';
 import type { FunctionRow, Store } from '../ports/store.ts';
 import { createBuilds } from '../services/builds.ts';
-import { createChanges } from '../services/changes.ts';
+import { createChanges, type Change } from '../services/changes.ts';
 import { createDeployments } from '../services/deployments.ts';
 import { createSharedArtifacts } from '../services/builds/shared-artifacts.ts';
 import { createExecutions } from '../services/executions.ts';
 import { createFunctions } from '../services/functions.ts';
 import { createAdmission } from '../services/invoke/admission.ts';
 import { createDeploymentCode } from '../services/invoke/deployment-code.ts';
-import { createFunctionRoutes } from '../services/invoke/function-routes.ts';
+import { createFunctionRoutes, type FunctionRoutes } from '../services/invoke/function-routes.ts';
 import { createInvoke } from '../services/invoke/invoke.ts';
 import { createRecorder } from '../services/invoke/recorder.ts';
 import { createKeys } from '../services/keys.ts';
@@ -35,7 +35,7 @@ import { lastingKey } from '../services/project-key.ts';
 import { startRetention } from '../services/retention.ts';
 import { createUploads } from '../services/uploads.ts';
 import { createVariables } from '../services/variables.ts';
-import { createWorkerPool } from '../services/workers/worker-pool.ts';
+import { createWorkerPool, type WorkerPool } from '../services/workers/worker-pool.ts';
 import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
@@ -51,6 +51,7 @@ export interface Platform {
   readonly project: string;
   /** In `dev` always; in `serve` only at the first start of an empty data folder, never again. */
   readonly apiKey: string | undefined;
+  readonly limits: Limits;
   readonly tier: Tier;
   readonly probe: SandboxProbe;
   readonly services: PlatformServices;
@@ -108,6 +109,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     port: listener.port,
     project: config.defaultProject,
     apiKey,
+    limits: config.limits,
     tier: probe.tier,
     probe,
     services,
@@ -170,10 +172,7 @@ function createServices({ config, folder, log, clock, store, sandbox, egress }: 
   });
   const principals = createPrincipals({ store, clock, log, changes, lookUpExecution: (token) => invoke.lookUpExecution(token) });
   const executions = createExecutions({ store, invoke, limits });
-  // A worker keeps the code, settings and variables it was started with.
-  changes.subscribe((change) => {
-    if (change.kind !== 'key') pool.retire(change.projectId, change.functionId);
-  });
+  changes.subscribe((change) => retireWorkers(change, { pool, routes, log }));
   const retention = startRetention({ store, clock, log, days: limits.retentionDays });
 
   const readings = (): Readings => {
@@ -194,6 +193,20 @@ function createServices({ config, folder, log, clock, store, sandbox, egress }: 
       await recorder.close();
     },
   };
+}
+
+/** A worker keeps the code, settings and variables it was started with. */
+function retireWorkers({ kind, projectId, functionId }: Change, { pool, routes, log }: { pool: WorkerPool; routes: FunctionRoutes; log: Log }): void {
+  if (kind === 'key') return;
+  if (kind !== 'deployment' || functionId === undefined) {
+    pool.retire(projectId, functionId);
+    return;
+  }
+  // A deployment that failed, or is not to be the active one, leaves the worker of the active one warm.
+  Promise.resolve(routes.byId(projectId, functionId)).then(
+    (routed) => pool.retire(projectId, functionId, routed?.deployment?.id),
+    (error: unknown) => log.warn({ err: error, functionId }, 'Cannot tell which worker a deployment replaces'),
+  );
 }
 
 function createGateway(config: Config, { invoke, routes, principals }: PlatformServices, log: Log): FunctionsGateway {

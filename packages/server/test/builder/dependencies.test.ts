@@ -166,6 +166,11 @@ describe('dependencies', () => {
     }
   });
 
+  it('of JSR are a problem where the server knows no registry of them', async () => {
+    const { problems } = problemsOf(await bench.build({ 'index.ts': 'import { hi } from "jsr:@std/hello@^1.0.0"; export default hi' }));
+    expect(problems[0]?.message).toContain('MARTLET_JSR_REGISTRY');
+  });
+
   it('do not keep npm alive after a build was aborted', { timeout: 60_000 }, async () => {
     const silent = createServer(() => undefined);
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));

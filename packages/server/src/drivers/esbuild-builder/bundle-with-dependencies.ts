@@ -43,7 +43,7 @@ export async function bundleWithDependencies({ kind, root, entrypoint, dependenc
   const started = performance.now();
   const request: BundleRequest = {
     entrypoint,
-    scope: { kind, root, dependencies: undefined, mode: 'survey' },
+    scope: { kind, root, knowsJsr: dependencies.knowsJsr, dependencies: undefined, mode: 'survey' },
     compilerOptions: await compilerOptionsOf(root),
   };
   const tell = (bundled: Bundle): Bundle => {

@@ -26,7 +26,7 @@ export interface EsbuildBuilderOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Program file of npm. Default: the first `npm` beside Node or in PATH. */
   readonly npmPath?: string;
-  /** Registry that has the packages of JSR in npm's format. */
+  /** Registry that has the packages of JSR in npm's format. Default: none; imports of `jsr:` are then a problem that says so. */
   readonly jsrRegistry?: string;
   /** Further flags for npm. */
   readonly npmFlags?: readonly string[];
@@ -43,7 +43,7 @@ export function createEsbuildBuilder(options: EsbuildBuilderOptions): Builder {
       path: options.npmPath,
       cacheFolder: join(options.cacheDir, 'npm'),
       flags: options.npmFlags ?? [],
-      jsrRegistry: options.jsrRegistry ?? 'https://npm.jsr.io',
+      jsrRegistry: options.jsrRegistry,
       environment: options.environment,
     },
   });

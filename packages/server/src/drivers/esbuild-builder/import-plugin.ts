@@ -14,6 +14,7 @@ export interface ImportScope {
   readonly kind: 'archive' | 'folder';
   /** Of the source. A real path. */
   readonly root: string;
+  readonly knowsJsr: boolean;
   /** Undefined until they are installed. */
   readonly dependencies: { readonly plan: DependencyPlan; readonly tree: Dependencies } | undefined;
   /** `survey` leaves packages open that are not there yet; `external` leaves all to be loaded at run time. */
@@ -76,6 +77,8 @@ async function resolveScheme({ build, args, scope, findings }: Question): Promis
   const specifier = readPackageSpecifier(path);
   if (specifier === undefined)
     return wrong(`Cannot import "${path}": write ${path.startsWith('jsr') ? '"jsr:@scope/name@version"' : '"npm:name@version"'}`);
+  if (specifier.registry === 'jsr' && !scope.knowsJsr)
+    return wrong(`Cannot import "${path}": this server knows no registry of JSR; its operator can name one with MARTLET_JSR_REGISTRY`);
   findings.specifiers.set(path, specifier);
   if (scope.dependencies === undefined) return { path, external: true };
   const name = scope.dependencies.plan.folderOf(specifier) + specifier.subpath;

@@ -5,7 +5,7 @@
  */
 import type { Log } from '../../ports/log.ts';
 import type { ExecutionRow, ExecutionStore, ExecutionWrite } from '../../ports/store.ts';
-import type { LogLine } from '@martlet/protocol';
+import { isPlatformError, type LogLine } from '@martlet/protocol';
 import type { PendingExecution } from './invocation.ts';
 
 /** What the recorder must know of an execution that runs. */
@@ -109,26 +109,50 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
 
   async function write(batch: readonly Entry[]): Promise<void> {
     const linesBefore = batch.map((entry) => entry.linesWritten);
-    const writes = batch.map(toWrite);
     try {
-      await executions.write(writes);
+      await executions.write(batch.map(toWrite));
     } catch (error) {
-      // The store is away. The rows are kept and tried again: they are the only trace of what has run.
-      log.error({ error, executions: batch.length }, 'Cannot write execution records; trying again');
       batch.forEach((entry, index) => {
         entry.linesWritten = linesBefore[index] ?? 0;
       });
-      ready = [...batch, ...ready];
-      await new Promise((resolve) => {
-        setTimeout(resolve, RETRY_MS);
-      });
+      await (isPlatformError(error) && error.code === 'store_unavailable' ? keepForLater(batch, error) : writeOneByOne(batch, error));
       return;
     }
+    batch.forEach(settle);
+  }
+
+  /** The store is away. The rows are kept and tried again: they are the only trace of what has run. */
+  async function keepForLater(batch: readonly Entry[], error: unknown): Promise<void> {
+    log.error({ err: error, executions: batch.length }, 'Cannot write execution records; trying again');
+    ready = [...batch, ...ready];
+    await new Promise((resolve) => {
+      setTimeout(resolve, RETRY_MS);
+    });
+  }
+
+  /** A batch is written whole or not at all: one row that the store refuses must not take the others with it. */
+  async function writeOneByOne(batch: readonly Entry[], error: unknown): Promise<void> {
+    log.error({ err: error, executions: batch.length }, 'The store refused a batch of execution records; writing them one by one');
     for (const entry of batch) {
-      if (!entry.ended) continue;
-      entries.delete(entry.execution.id);
-      entry.settle?.();
+      const linesBefore = entry.linesWritten;
+      try {
+        await executions.write([toWrite(entry)]);
+      } catch (refusal) {
+        if (isPlatformError(refusal) && refusal.code === 'store_unavailable') {
+          entry.linesWritten = linesBefore;
+          await keepForLater([entry], refusal);
+          continue;
+        }
+        log.error({ err: refusal, executionId: entry.execution.id }, 'The store refused the record of an execution; it is lost');
+      }
+      settle(entry);
     }
+  }
+
+  function settle(entry: Entry): void {
+    if (!entry.ended) return;
+    entries.delete(entry.execution.id);
+    entry.settle?.();
   }
 
   function toWrite(entry: Entry): ExecutionWrite {

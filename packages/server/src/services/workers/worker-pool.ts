@@ -60,10 +60,12 @@ export interface WorkerPool {
   start(target: WorkerTarget): Promise<Worker>;
   /**
    * Lets the workers of a function end when their executions have, since something that they were started with has
-   * changed; without a function those of the whole project.
+   * changed; without a function those of the whole project. The worker of the deployment `keep` stays.
    */
-  retire(projectId: string, functionId: string | undefined): void;
+  retire(projectId: string, functionId: string | undefined, keep?: string): void;
   readings(): PoolReadings;
+  /** Process ids of all workers, blanks included: for operators and tests. */
+  pids(): readonly number[];
   /** Fills the blanks for the first time. */
   warmUp(): Promise<void>;
   close(): Promise<void>;
@@ -136,8 +138,9 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       starting.set(target.deploymentId, begun);
       return begun.worker;
     },
-    retire(projectId, functionId) {
-      const concerned = (target: WorkerTarget | undefined): boolean => target?.projectId === projectId && (functionId === undefined || target.functionId === functionId);
+    retire(projectId, functionId, keep) {
+      const concerned = (target: WorkerTarget | undefined): boolean =>
+        target?.projectId === projectId && target.deploymentId !== keep && (functionId === undefined || target.functionId === functionId);
       for (const [deploymentId, worker] of workers) {
         if (!concerned(targets.get(worker)?.target)) continue;
         workers.delete(deploymentId);
@@ -149,6 +152,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         starting.delete(deploymentId);
       }
     },
+    pids: () => [...everyone].map((worker) => worker.process.pid),
     readings: () => ({ blanks: blanks.size, live: workers.size, starting: starting.size, memoryBytes, ...counters }),
     warmUp: () => blanks.fill(),
     async close() {

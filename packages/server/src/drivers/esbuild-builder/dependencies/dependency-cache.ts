@@ -15,6 +15,8 @@ export interface Dependencies extends InstalledTree {
 }
 
 export interface DependencyCache {
+  /** Whether packages of JSR can be had. */
+  readonly knowsJsr: boolean;
   /** @throws {BuildFailure} `build_failed` with npm's reason; @throws the signal's reason */
   prepare(plan: DependencyPlan, options: { log: (text: string) => void; signal: AbortSignal }): Promise<Dependencies>;
 }
@@ -49,6 +51,7 @@ export function createDependencyCache({ folder, npm }: { folder: string; npm: Np
   };
 
   return {
+    knowsJsr: npm.jsrRegistry !== undefined,
     async prepare(plan, { log, signal }) {
       const installed = await findInstalled(join(folder, plan.key));
       if (installed !== undefined) return installed;

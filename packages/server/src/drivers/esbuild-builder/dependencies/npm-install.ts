@@ -10,7 +10,7 @@ export interface NpmOptions {
   readonly cacheFolder: string;
   /** Further flags of the operator. */
   readonly flags: readonly string[];
-  readonly jsrRegistry: string;
+  readonly jsrRegistry: string | undefined;
   /** Environment of the server; only what configures npm and its network is passed on. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -63,7 +63,7 @@ export async function npmInstall(
   const program = await findNpm(npm);
   if (program === undefined) return { ok: false, reason: 'npm was not found in PATH of the server' };
   const isScript = /\.[cm]?js$/.test(program);
-  const args = [mode, ...FLAGS, `--@jsr:registry=${npm.jsrRegistry}`, ...npm.flags];
+  const args = [mode, ...FLAGS, ...(npm.jsrRegistry === undefined ? [] : [`--@jsr:registry=${npm.jsrRegistry}`]), ...npm.flags];
   // A group of its own, so that a deadline ends what npm itself has started as well.
   const child = spawn(isScript ? process.execPath : program, isScript ? [program, ...args] : args, {
     cwd: folder,
