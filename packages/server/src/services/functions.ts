@@ -1,6 +1,6 @@
 /** Functions: what they are called, how they may run, who may call them. */
 import { PlatformError, functionNameProblem, isCustomId, type Limits } from '@martlet/protocol';
-import { changedSettings, newSettings, pathCandidates, type FunctionInput } from '../domain/function-settings.ts';
+import { changedSettings, newSettings, pathCandidates, type FunctionInput } from '../domain/contract/function-settings.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { DeploymentRow, FunctionRow, ListQuery, Page, Store, VariableRow } from '../ports/store.ts';

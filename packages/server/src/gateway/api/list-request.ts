@@ -1,7 +1,7 @@
 /** Parameters that all lists share. */
 import { z } from '@hono/zod-openapi';
 import type { Attributes } from '../../domain/list-attributes.ts';
-import { parseListQuery, type ParsedList } from '../../domain/list-query.ts';
+import { parseListQuery, type ParsedList } from '../../domain/contract/parse-list-query.ts';
 import type { ApiContext } from './api-context.ts';
 import { looseBoolean } from './params.ts';
 

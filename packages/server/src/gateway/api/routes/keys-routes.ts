@@ -1,7 +1,7 @@
 /** /v1/keys: API keys of the project. */
 import { PlatformError, keyScopes } from '@martlet/protocol';
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
-import { parseDate } from '../../../domain/dates.ts';
+import { parseDate } from '../../../domain/contract/dates.ts';
 import { keyAttributes } from '../../../domain/list-attributes.ts';
 import type { Principal } from '../../../domain/principal.ts';
 import type { ApiEnv, ApiOptions } from '../api-context.ts';

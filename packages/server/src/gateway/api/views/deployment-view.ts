@@ -1,5 +1,5 @@
 import type { DeploymentResource } from '@martlet/protocol';
-import { formatDate } from '../../../domain/dates.ts';
+import { formatDate } from '../../../domain/contract/dates.ts';
 import type { DeploymentRow } from '../../../ports/store.ts';
 
 /** What a deployment's resource has beside its row. */

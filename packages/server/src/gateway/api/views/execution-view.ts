@@ -1,6 +1,6 @@
 import type { ExecutionResource, LogLine } from '@martlet/protocol';
 import { headerPairs } from '../../../domain/contract/execution-headers.ts';
-import { formatDate } from '../../../domain/dates.ts';
+import { formatDate } from '../../../domain/contract/dates.ts';
 import type { ExecutionRow } from '../../../ports/store.ts';
 
 export interface ExecutionParts {

@@ -1,6 +1,6 @@
 import type { FunctionResource } from '@martlet/protocol';
 import { specificationOf } from '../../../domain/contract/runtimes.ts';
-import { formatDate } from '../../../domain/dates.ts';
+import { formatDate } from '../../../domain/contract/dates.ts';
 import type { FunctionDetails } from '../../../services/functions.ts';
 import { viewVariable } from './variable-view.ts';
 

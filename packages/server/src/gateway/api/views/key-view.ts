@@ -1,5 +1,5 @@
 import type { KeyResource } from '@martlet/protocol';
-import { formatDate } from '../../../domain/dates.ts';
+import { formatDate } from '../../../domain/contract/dates.ts';
 import type { KeyRow } from '../../../ports/store.ts';
 
 /** A key; `secret` only where it has just been made. */

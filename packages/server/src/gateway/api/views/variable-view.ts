@@ -1,5 +1,5 @@
 import type { VariableResource } from '@martlet/protocol';
-import { formatDate } from '../../../domain/dates.ts';
+import { formatDate } from '../../../domain/contract/dates.ts';
 import type { VariableRow } from '../../../ports/store.ts';
 
 /** A variable; the value of a secret never leaves. */

@@ -4,8 +4,7 @@
  * theirs, so that its clients do not reset what they cannot see.
  */
 import { PlatformError, functionNameProblem, type EgressPolicy, type Limits } from '@martlet/protocol';
-import type { FunctionChange, FunctionRow } from '../ports/store.ts';
-import { RUNTIME_DEFAULT, findSpecification, isRuntime, specificationOf } from './contract/runtimes.ts';
+import { RUNTIME_DEFAULT, findSpecification, isRuntime, specificationOf } from './runtimes.ts';
 
 type Given<T> = T | null | undefined;
 
@@ -36,11 +35,38 @@ export interface FunctionInput {
   readonly runtimeSpecification?: Given<string>;
 }
 
-type Settings = Omit<FunctionRow, 'id' | 'projectId' | 'createdAt' | 'updatedAt' | 'path' | 'live' | 'activeDeploymentId'>;
+/** What the row of a function has of them. */
+export interface FunctionSettings {
+  readonly name: string;
+  readonly runtime: string;
+  readonly execute: readonly string[];
+  readonly enabled: boolean;
+  readonly logging: boolean;
+  readonly entrypoint: string;
+  readonly commands: string;
+  readonly scopes: readonly string[];
+  readonly events: readonly string[];
+  readonly schedule: string;
+  readonly timezone: string;
+  readonly timeoutSeconds: number;
+  readonly memoryMb: number;
+  readonly concurrency: number;
+  readonly retries: number;
+  readonly egress: EgressPolicy;
+  readonly durability: 'relaxed' | 'strict';
+  readonly deploymentRetention: number;
+}
+
+/** Settings together with what a change of them touches. */
+export interface LiveSettings extends FunctionSettings {
+  readonly path: string;
+  readonly live: boolean;
+}
+
 type Defaults = Pick<Limits, 'timeoutSeconds' | 'memoryMb' | 'concurrency'>;
 
 /** @throws {PlatformError} `function_runtime_unsupported` */
-export function newSettings(input: FunctionInput, defaults: Defaults): Settings {
+export function newSettings(input: FunctionInput, defaults: Defaults): FunctionSettings {
   return {
     ...replacedSettings(input, defaults),
     name: input.name,
@@ -59,8 +85,8 @@ export function newSettings(input: FunctionInput, defaults: Defaults): Settings 
  * What a PUT changes. `live` goes when something changed that the active build was made with.
  * @throws {PlatformError} `function_runtime_unsupported`, `function_name_invalid`
  */
-export function changedSettings(input: FunctionInput, row: FunctionRow, defaults: Defaults): FunctionChange {
-  const settings: Settings = {
+export function changedSettings(input: FunctionInput, row: LiveSettings, defaults: Defaults): LiveSettings {
+  const settings: FunctionSettings = {
     ...replacedSettings(input, defaults),
     name: input.name,
     runtime: supportedRuntime(input.runtime) ?? row.runtime,

@@ -1,9 +1,9 @@
 import { isPlatformError } from '@martlet/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Filter } from '../ports/store.ts';
-import { executionAttributes, functionAttributes } from './list-attributes.ts';
-import { parseListQuery } from './list-query.ts';
+import type { Filter } from '../list-query.ts';
+import { executionAttributes, functionAttributes } from '../list-attributes.ts';
+import { parseListQuery } from './parse-list-query.ts';
 
 const parse = (...queries: unknown[]) =>
   parseListQuery(
