@@ -13,7 +13,6 @@ export interface ExecutionParts {
   readonly withLines?: boolean;
 }
 
-const MS = 1000;
 const MICROS = 1_000_000;
 
 export function viewExecution(row: ExecutionRow, parts: ExecutionParts = {}): ExecutionResource {
@@ -37,11 +36,11 @@ export function viewExecution(row: ExecutionRow, parts: ExecutionParts = {}): Ex
     responseHeaders: headerPairs(responseHeaders),
     logs: joinLines(lines, 'logs'),
     errors: joinLines(lines, 'errors'),
-    duration: row.runMs / MS,
+    duration: seconds(row.runMs),
     scheduledAt: null,
     errorCode: row.errorCode ?? '',
     start: row.cold === null ? 'none' : row.cold ? 'cold' : 'warm',
-    timings: { queue: row.queueMs / MS, coldStart: row.coldMs / MS, run: row.runMs / MS },
+    timings: { queue: seconds(row.queueMs), coldStart: seconds(row.coldMs), run: seconds(row.runMs) },
     memoryPeak: row.memoryPeakBytes,
     cpuTime: row.cpuMicros / MICROS,
     requestSize: row.requestBytes,
@@ -56,4 +55,9 @@ function joinLines(lines: readonly LogLine[], stream: LogLine['stream']): string
     .filter((line) => line.stream === stream)
     .map((line) => line.text)
     .join('\n');
+}
+
+/** To the microsecond: what is beyond is noise of the division. */
+function seconds(ms: number): number {
+  return Math.round(ms * 1000) / MICROS;
 }
