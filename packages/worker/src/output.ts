@@ -3,7 +3,7 @@
  * execution, whose cold start it was; what is written outside of any execution later has no record to go to.
  */
 import type { LogLevel } from '@martlet/protocol';
-import { executions, type Execution } from './execution.ts';
+import { executions, type Execution } from './execution/execution.ts';
 
 interface LoadLine {
   readonly level: LogLevel;

@@ -4,10 +4,10 @@
  */
 import { FRAME_HEADER_BYTES, FrameType, layOutRequest, type LoadMessage, type RequestHead } from '@martlet/protocol/frames';
 import { installConsole } from './console/console-capture.ts';
-import { installDenoShim } from './deno-shim.ts';
-import { executions } from './execution.ts';
-import { patchedFetch, PatchedRequest } from './function-request.ts';
-import { FunctionResponse } from './function-response.ts';
+import { installDenoShim } from './deno/deno-shim.ts';
+import { executions } from './execution/execution.ts';
+import { patchedFetch, PatchedRequest } from './web/function-request.ts';
+import { FunctionResponse } from './web/function-response.ts';
 import { setFlush, writeOutput } from './output.ts';
 import { preloadBuiltIns } from './warm-up.ts';
 import { WorkerLife } from './worker-life.ts';

@@ -3,14 +3,14 @@ import {
   CHUNK_BYTES, FrameType, readByteCount, readLoad, readRequest, writeByteCount, writeJson, type FrameWriter, type LoadMessage,
 } from '@martlet/protocol/frames';
 import { createBase44Runtime } from './base44-runtime.ts';
-import { installEgress } from './egress-shim.ts';
-import { Execution, executions, setErrorDescription } from './execution.ts';
-import { findHandler } from './handler.ts';
-import { codeFile, loadFunction, type LoadedCode } from './load-function.ts';
-import { inlineBody, StreamedBody, type RequestBody } from './request-body.ts';
-import { serve, type ServedFunction } from './serve.ts';
-import { createStackMapper, type StackMapper } from './stack-map.ts';
-import { takeDenoHandler } from './deno-shim.ts';
+import { installEgress } from './egress/egress-shim.ts';
+import { Execution, executions, setErrorDescription } from './execution/execution.ts';
+import { findHandler } from './execution/handler.ts';
+import { codeFile, loadFunction, type LoadedCode } from './execution/load-function.ts';
+import { inlineBody, StreamedBody, type RequestBody } from './web/request-body.ts';
+import { serve, type ServedFunction } from './execution/serve.ts';
+import { createStackMapper, type StackMapper } from './stack/stack-map.ts';
+import { takeDenoHandler } from './deno/deno-shim.ts';
 import { flushOutput, loadLog } from './output.ts';
 
 /** For the dummy requests of a blank. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createAppwriteContext, isAppwriteHandler, toResponseParts } from '../src/appwrite/appwrite-handler.ts';
-import { HandlerFailure } from '../src/handler-failure.ts';
+import { HandlerFailure } from '../src/execution/handler-failure.ts';
 
 /** Functions as text, so that no compiler of the tests changes what stands in them. */
 function handler(source: string): Function {

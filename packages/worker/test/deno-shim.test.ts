@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { denoServeInfo, installDenoShim, takeDenoHandler } from '../src/deno-shim.ts';
+import { denoServeInfo, installDenoShim, takeDenoHandler } from '../src/deno/deno-shim.ts';
 
 type Call<T = unknown> = (...values: readonly unknown[]) => T;
 

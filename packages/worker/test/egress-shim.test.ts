@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { installEgress } from '../src/egress-shim.ts';
+import { installEgress } from '../src/egress/egress-shim.ts';
 import { openConnectProxy, type ConnectProxy } from './support/connect-proxy.ts';
 
 const HOST = 'allowed.test';

@@ -1,7 +1,7 @@
 import { Script } from 'node:vm';
 import { transformSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
-import { createStackMapper } from '../src/stack-map.ts';
+import { createStackMapper } from '../src/stack/stack-map.ts';
 
 const FILE = '/function/index.js';
 const SOURCE = `// a comment, so that lines differ

@@ -1,5 +1,5 @@
 /** Turns what an Appwrite handler returned into a response, or says why it is none. */
-import { HandlerFailure } from '../handler-failure.ts';
+import { HandlerFailure } from '../execution/handler-failure.ts';
 import { toBytes } from './appwrite-response.ts';
 
 export interface ResponseParts {

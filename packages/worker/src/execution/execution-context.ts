@@ -1,8 +1,8 @@
 /** The `ctx` of a handler. Its parts are made when they are asked for. */
 import type { FunctionContext, FunctionLog } from '@martlet/protocol/function-types';
 import type { LoadMessage } from '@martlet/protocol/frames';
-import { formatLog } from './console/format-log.ts';
-import { denoServeInfo, type DenoServeInfo } from './deno/deno-serve.ts';
+import { formatLog } from '../console/format-log.ts';
+import { denoServeInfo, type DenoServeInfo } from '../deno/deno-serve.ts';
 import type { Execution } from './execution.ts';
 
 export class ExecutionContext implements FunctionContext {

@@ -4,12 +4,12 @@
  * when it is first read, since every blank pays for the installation.
  */
 import process from 'node:process';
-import { errorsNamespace, NotSupported } from './deno/deno-errors.ts';
-import { fileFunctions } from './deno/deno-files.ts';
-import { createServe, type DenoHandler } from './deno/deno-serve.ts';
-import { systemFunctions } from './deno/deno-system.ts';
+import { errorsNamespace, NotSupported } from './deno-errors.ts';
+import { fileFunctions } from './deno-files.ts';
+import { createServe, type DenoHandler } from './deno-serve.ts';
+import { systemFunctions } from './deno-system.ts';
 
-export { denoServeInfo, type DenoHandler, type DenoServeInfo } from './deno/deno-serve.ts';
+export { denoServeInfo, type DenoHandler, type DenoServeInfo } from './deno-serve.ts';
 
 export interface DenoShimOptions {
   /** Read and written through, so it may be filled later. */

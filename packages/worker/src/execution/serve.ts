@@ -1,14 +1,14 @@
 /** Executes the function once: request in, handler, response or failure out. */
 import type { FailureMessage, LoadMessage } from '@martlet/protocol/frames';
-import { createAppwriteContext, toResponseParts } from './appwrite/appwrite-handler.ts';
-import { formatAppwriteLog } from './appwrite/format-appwrite-log.ts';
+import { createAppwriteContext, toResponseParts } from '../appwrite/appwrite-handler.ts';
+import { formatAppwriteLog } from '../appwrite/format-appwrite-log.ts';
 import { ExecutionContext } from './execution-context.ts';
 import type { Execution } from './execution.ts';
-import { FunctionRequest } from './function-request.ts';
+import { FunctionRequest } from '../web/function-request.ts';
 import { HandlerFailure } from './handler-failure.ts';
 import type { AppwriteHandler, Handler, RequestHandler } from './handler.ts';
 import { platformHeaders, requestHeaders } from './platform-headers.ts';
-import { BodyTooLarge, type RequestBody } from './request-body.ts';
+import { BodyTooLarge, type RequestBody } from '../web/request-body.ts';
 import { ResponseInvalid, sendResponse } from './send-response.ts';
 
 export interface ServedFunction {

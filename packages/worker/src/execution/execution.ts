@@ -11,8 +11,8 @@ import {
   FrameType, layOutResponse, SendCredit, writeJson, writeLog, writeUsage,
   writeByteCount, type FailureMessage, type FrameWriter, type LoadMessage, type RequestHead, type Usage,
 } from '@martlet/protocol/frames';
-import { cutLogLine } from './console/cut-log-line.ts';
-import type { StreamedBody } from './request-body.ts';
+import { cutLogLine } from '../console/cut-log-line.ts';
+import type { StreamedBody } from '../web/request-body.ts';
 
 /** The execution whose code runs now, carried along promises, timers and events. */
 export const executions = new AsyncLocalStorage<Execution>();

@@ -1,7 +1,7 @@
 /** Turns the response of a function into frames: whole when its body is at hand and short, in chunks otherwise. */
 import { CHUNK_BYTES, INLINE_BODY_BYTES } from '@martlet/protocol/frames';
 import type { Execution } from './execution.ts';
-import { FunctionResponse } from './function-response.ts';
+import { FunctionResponse } from '../web/function-response.ts';
 
 const EMPTY = new Uint8Array(0);
 /** A worker's frame holds at most four times this; the server answers 500 to a longer head. */

@@ -9,10 +9,10 @@
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
-import { failingLookup, failingLookupPromise } from './egress/failing-lookup.ts';
-import { handOver, hasOwnBuffer, prepareHandOver } from './egress/hand-over.ts';
-import { readConnectArguments } from './egress/connect-target.ts';
-import { openTunnel } from './egress/tunnel.ts';
+import { failingLookup, failingLookupPromise } from './failing-lookup.ts';
+import { handOver, hasOwnBuffer, prepareHandOver } from './hand-over.ts';
+import { readConnectArguments } from './connect-target.ts';
+import { openTunnel } from './tunnel.ts';
 
 export interface EgressOptions {
   /** Unix socket of the proxy as seen from inside. */

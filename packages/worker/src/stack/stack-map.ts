@@ -2,8 +2,8 @@
  * Makes stacks readable: positions in the bundled code become positions in the author's files, and frames of the worker
  * itself go. The source map is parsed when the first stack is asked for, as most functions never throw.
  */
-import { readError } from './stack/read-error.ts';
-import { SourcePositions } from './stack/source-positions.ts';
+import { readError } from './read-error.ts';
+import { SourcePositions } from './source-positions.ts';
 
 export interface StackMapper {
   /** Rewrites the stack lines inside a text; a text without any is given back as it is. */

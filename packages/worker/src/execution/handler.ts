@@ -1,7 +1,7 @@
 /** Finds the handler of a function among the shapes that authors write, and makes one shape of them. */
 import type { FunctionContext } from '@martlet/protocol/function-types';
 import type { LoadedMessage } from '@martlet/protocol/frames';
-import { isAppwriteHandler } from './appwrite/appwrite-handler.ts';
+import { isAppwriteHandler } from '../appwrite/appwrite-handler.ts';
 
 export type RequestHandler = (request: Request, context: FunctionContext) => unknown;
 export type AppwriteHandler = (context: object) => unknown;
