@@ -16,7 +16,8 @@ const FULL_FOLDERS: Readonly<Record<string, string>> = {
 };
 
 const MANY_IMPORTS: Readonly<Record<string, string>> = {
-  'packages/server/src/app/create-platform.ts': 'the one place that wires everything',
+  'packages/server/src/app/create-platform.ts': 'opens the drivers and wires everything',
+  'packages/server/src/app/create-services.ts': 'puts all services together',
 };
 
 export const checkSizes: Rule = (files) => [...checkFiles(files), ...checkFolders(files)];

@@ -35,7 +35,6 @@ export const errorSpecs = {
   project_key_expired: { status: 401, fault: 'caller', retry: false, message: 'The API key has expired.', remedy: 'Create a new key.' },
   user_unauthorized: { status: 401, fault: 'caller', retry: false, message: 'The caller may not execute this function.', remedy: 'Call with a principal that the execute roles of the function name, or change those roles.' },
   request_too_large: { status: 413, fault: 'caller', retry: false, message: 'The request body is over the limit.', remedy: 'Send less, or stream: a function that reads its body as a stream has no such limit.' },
-  request_headers_invalid: { status: 400, fault: 'caller', retry: false, message: 'A request header cannot be passed to a function.', remedy: 'Use letters, digits and hyphens in names, and no control characters in values.' },
 
   // Functions, deployments, variables, executions.
   function_not_found: { status: 404, fault: 'caller', retry: false, message: 'No function has this name or id.', remedy: 'List the functions with `martlet functions list`, deploy it with `martlet deploy`.' },

@@ -22,10 +22,7 @@ const timezoneSchema = z.string().refine(isTimezone, 'must be an IANA time zone 
  * Where a function may connect to. `public` is every public address on every port but 25; hosts are names or
  * `*.example.com`, with an optional `:port`. Private addresses stay closed in every policy.
  */
-export const egressSchema = z.union([
-  z.enum(['public', 'none']),
-  z.strictObject({ allow: z.array(z.string().min(1).max(260)).max(200) }),
-]);
+export const egressSchema = z.union([z.enum(['public', 'none']), z.strictObject({ allow: z.array(z.string().min(1).max(260)).max(200) })]);
 export type EgressPolicy = z.infer<typeof egressSchema>;
 
 const whole = (name: keyof typeof limitSpecs) => z.int().min(limitSpecs[name].min).max(limitSpecs[name].max);
@@ -62,7 +59,8 @@ export type FunctionConfig = z.infer<typeof functionConfigSchema>;
 /** The reason why a cron expression is not valid, or undefined where it is. */
 export function cronProblem(expression: string): string | undefined {
   const fields = expression.trim().split(/\s+/).length;
-  if (!expression.startsWith('@') && fields !== 5 && fields !== 6) return `must have five fields, or six with seconds: "${expression}" has ${fields}`;
+  if (!expression.startsWith('@') && fields !== 5 && fields !== 6)
+    return `must have five fields, or six with seconds: "${expression}" has ${fields}`;
   try {
     const cron = new Cron(expression, { paused: true });
     return cron.nextRun() === null ? `can never fire: "${expression}"` : undefined;

@@ -7,13 +7,29 @@ describe('functionNameProblem()', () => {
     expect(functionNameProblem(name)).toBeUndefined();
   });
 
-  test.each(['', '/', 'a/', '/a', 'a//b', '..', 'a/../b', '.hidden', '-x', 'a b', 'a\\b', 'a\0b', 'a%2fb', 'ü', 'shared', 'shared/x', 'openapi.json', 'x'.repeat(129)])(
-    'refuses %j',
-    (name) => {
-      expect(functionNameProblem(name)).toBeDefined();
-      expect(() => assertFunctionName(name)).toThrow(/Cannot use the function name/);
-    },
-  );
+  test.each([
+    '',
+    '/',
+    'a/',
+    '/a',
+    'a//b',
+    '..',
+    'a/../b',
+    '.hidden',
+    '-x',
+    'a b',
+    'a\\b',
+    'a\0b',
+    'a%2fb',
+    'ü',
+    'shared',
+    'shared/x',
+    'openapi.json',
+    'x'.repeat(129),
+  ])('refuses %j', (name) => {
+    expect(functionNameProblem(name)).toBeDefined();
+    expect(() => assertFunctionName(name)).toThrow(/Cannot use the function name/);
+  });
 });
 
 describe('candidateNames()', () => {

@@ -12,7 +12,8 @@ export function functionNameProblem(name: string): string | undefined {
   if (name.length > NAME_LENGTH_MAX) return `it has more than ${NAME_LENGTH_MAX} characters`;
   const segments = name.split('/');
   const wrong = segments.find((segment) => !SEGMENT.test(segment));
-  if (wrong !== undefined) return `its part "${wrong.slice(0, 40)}" is not made of letters, digits, dots, hyphens and underscores after a letter or a digit`;
+  if (wrong !== undefined)
+    return `its part "${wrong.slice(0, 40)}" is not made of letters, digits, dots, hyphens and underscores after a letter or a digit`;
   if (RESERVED.has(segments[0] as string)) return `"${segments[0]}" is reserved`;
   return undefined;
 }

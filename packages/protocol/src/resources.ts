@@ -152,6 +152,15 @@ export type ErrorResource = z.infer<typeof errorResource>;
 
 /** All scopes that an API key may carry for what this server has. */
 export const keyScopes = [
-  'functions.read', 'functions.write', 'executions.read', 'executions.write', 'log.read', 'log.write',
-  'keys.read', 'keys.write', 'project.read', 'project.write', 'health.read',
+  'functions.read',
+  'functions.write',
+  'executions.read',
+  'executions.write',
+  'log.read',
+  'log.write',
+  'keys.read',
+  'keys.write',
+  'project.read',
+  'project.write',
+  'health.read',
 ] as const;

@@ -23,7 +23,8 @@ export async function prepareBlank(life: WorkerLife): Promise<void> {
 
 function installGlobals(life: WorkerLife): void {
   const globals = { Request: PatchedRequest, Response: FunctionResponse, fetch: patchedFetch };
-  for (const [name, value] of Object.entries(globals)) Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  for (const [name, value] of Object.entries(globals))
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
   installDenoShim({ env: process.env });
   const streams = installConsole({ write: writeOutput, scope: () => executions.getStore(), mapText: (text) => life.stacks.mapText(text) });
   setFlush((execution) => executions.run(execution, () => streams.flush(execution)));
@@ -52,7 +53,11 @@ async function serveDummyRequests(): Promise<void> {
     const input = request.method === 'POST' ? await request.json() : new URL(request.url).searchParams.get('name');
     return Response.json({ input, type: request.headers.get('content-type') });
   };
-  life.serveWith({ message: dummyMessage, handler: { shape: 'request', call: handler }, describeError: (error) => life.stacks.describeError(error) });
+  life.serveWith({
+    message: dummyMessage,
+    handler: { shape: 'request', call: handler },
+    describeError: (error) => life.stacks.describeError(error),
+  });
   const body = Buffer.from('{"name":"blank"}');
   for (let stream = 1; stream <= DUMMY_REQUESTS; stream += 1) {
     const method = stream % 2 === 0 ? 'GET' : 'POST';
@@ -63,11 +68,32 @@ async function serveDummyRequests(): Promise<void> {
 }
 
 const dummyHead: RequestHead = {
-  executionId: '', token: '', trigger: 'http', method: 'GET', url: 'http://localhost/functions/blank?name=blank', clientIp: '127.0.0.1',
-  userId: '', userToken: '', event: '', platformUrl: 'http://localhost', timeoutMs: 1000, headers: ['Content-Type', 'application/json', 'Accept', '*/*'],
+  executionId: '',
+  token: '',
+  trigger: 'http',
+  method: 'GET',
+  url: 'http://localhost/functions/blank?name=blank',
+  clientIp: '127.0.0.1',
+  userId: '',
+  userToken: '',
+  event: '',
+  platformUrl: 'http://localhost',
+  timeoutMs: 1000,
+  headers: ['Content-Type', 'application/json', 'Accept', '*/*'],
 };
 
 const dummyMessage: LoadMessage = {
-  projectId: '', functionId: '', functionName: '', deploymentId: '', format: 'bundle', entrypoint: '', treeRoot: '', env: {},
-  logging: false, logBytes: 0, logLineBytes: 8000, requestBodyBytes: 1_000_000, egress: undefined,
+  projectId: '',
+  functionId: '',
+  functionName: '',
+  deploymentId: '',
+  format: 'bundle',
+  entrypoint: '',
+  treeRoot: '',
+  env: {},
+  logging: false,
+  logBytes: 0,
+  logLineBytes: 8000,
+  requestBodyBytes: 1_000_000,
+  egress: undefined,
 };

@@ -1,6 +1,14 @@
 /** What the worker does with each frame: load once, then start, feed and abort executions. */
 import {
-  CHUNK_BYTES, FrameType, readByteCount, readLoad, readRequest, writeByteCount, writeJson, type FrameWriter, type LoadMessage,
+  CHUNK_BYTES,
+  FrameType,
+  readByteCount,
+  readLoad,
+  readRequest,
+  writeByteCount,
+  writeJson,
+  type FrameWriter,
+  type LoadMessage,
 } from '@martlet/protocol/frames';
 import { createBase44Runtime } from './base44-runtime.ts';
 import { installEgress } from './egress/egress-shim.ts';
@@ -70,8 +78,19 @@ export class WorkerLife {
   #start(stream: number, payload: Buffer): void {
     const { head, body } = readRequest(payload);
     const limit = this.#message?.requestBodyBytes ?? Infinity;
-    const streamedBody = body === undefined ? new StreamedBody(limit, (bytes) => this.#writer.send(FrameType.credit, stream, writeByteCount(bytes))) : undefined;
-    const execution = new Execution({ stream, head, writer: this.#writer, streamedBody, limits: this.#message ?? NO_LOG, onFinishing: flushOutput, onFinished: this.#onFinished });
+    const streamedBody =
+      body === undefined
+        ? new StreamedBody(limit, (bytes) => this.#writer.send(FrameType.credit, stream, writeByteCount(bytes)))
+        : undefined;
+    const execution = new Execution({
+      stream,
+      head,
+      writer: this.#writer,
+      streamedBody,
+      limits: this.#message ?? NO_LOG,
+      onFinishing: flushOutput,
+      onFinished: this.#onFinished,
+    });
     this.#running.set(stream, execution);
     const source = streamedBody ?? inlineBody((body ?? Buffer.alloc(0)) as Uint8Array<ArrayBuffer>);
     if (this.#served !== undefined) this.#serve(execution, source, this.#served);
@@ -122,7 +141,8 @@ export class WorkerLife {
 
   #sendCodeCache(): void {
     const cache = this.#code?.codeCache() ?? Buffer.alloc(0);
-    for (let at = 0; at < cache.length; at += CHUNK_BYTES) this.#writer.send(FrameType.codeCacheChunk, 0, cache.subarray(at, at + CHUNK_BYTES));
+    for (let at = 0; at < cache.length; at += CHUNK_BYTES)
+      this.#writer.send(FrameType.codeCacheChunk, 0, cache.subarray(at, at + CHUNK_BYTES));
     this.#writer.send(FrameType.codeCacheEnd, 0);
   }
 }

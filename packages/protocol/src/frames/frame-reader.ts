@@ -49,7 +49,8 @@ export class FrameReader {
     let at = 0;
     while (input.length - at >= FRAME_HEADER_BYTES) {
       const length = input.readUInt32LE(at);
-      if (length > this.#payloadBytesMax) throw new FrameError(`Cannot read a frame of ${length} bytes: at most ${this.#payloadBytesMax} are allowed`);
+      if (length > this.#payloadBytesMax)
+        throw new FrameError(`Cannot read a frame of ${length} bytes: at most ${this.#payloadBytesMax} are allowed`);
       const end = at + FRAME_HEADER_BYTES + length;
       if (end > input.length) {
         this.#wanted = FRAME_HEADER_BYTES + length;

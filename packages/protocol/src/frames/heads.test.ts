@@ -5,12 +5,24 @@ import { FRAME_HEADER_BYTES } from './frame-types.ts';
 import { layOutRequest, layOutResponse, readRequest, readResponse, readUsage, writeUsage, type RequestHead } from './heads.ts';
 
 const token = fc.stringMatching(/^[\x21-\x7e]{0,40}$/);
-const headerPairs = fc.array(fc.tuple(fc.stringMatching(/^[A-Za-z-]{1,20}$/), fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,60}$/)), { maxLength: 20 });
+const headerPairs = fc.array(fc.tuple(fc.stringMatching(/^[A-Za-z-]{1,20}$/), fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,60}$/)), {
+  maxLength: 20,
+});
 const body = fc.uint8Array({ maxLength: 500 });
 
 const requestHead: fc.Arbitrary<RequestHead> = fc.record({
-  executionId: token, token, trigger: token, method: token, url: token, clientIp: token, userId: token, userToken: token, event: token,
-  platformUrl: token, timeoutMs: fc.integer({ min: 0, max: 900_000 }), headers: headerPairs.map((pairs) => pairs.flat()),
+  executionId: token,
+  token,
+  trigger: token,
+  method: token,
+  url: token,
+  clientIp: token,
+  userId: token,
+  userToken: token,
+  event: token,
+  platformUrl: token,
+  timeoutMs: fc.integer({ min: 0, max: 900_000 }),
+  headers: headerPairs.map((pairs) => pairs.flat()),
 });
 
 describe('request heads', () => {
@@ -30,7 +42,7 @@ describe('response heads', () => {
     fc.assert(
       fc.property(fc.integer({ min: 200, max: 599 }), headerPairs, body, fc.boolean(), (status, pairs, bytes, finished) => {
         const usage = finished ? { cpuMicros: 12, memoryKb: 34 } : undefined;
-        const read = readResponse(layOutResponse(status, pairs.flat(), bytes, usage).subarray(FRAME_HEADER_BYTES));
+        const read = readResponse(layOutResponse({ status, headers: pairs.flat(), body: bytes, usage }).subarray(FRAME_HEADER_BYTES));
         expect({ ...read, body: new Uint8Array(read.body ?? []) }).toEqual({ status, headers: pairs.flat(), body: bytes, usage });
       }),
     );
@@ -53,7 +65,7 @@ describe('response heads', () => {
   });
 
   test('cannot claim to have finished while their body is still to come', () => {
-    const frame = layOutResponse(200, [], undefined, { cpuMicros: 1, memoryKb: 1 });
+    const frame = layOutResponse({ status: 200, headers: [], body: undefined, usage: { cpuMicros: 1, memoryKb: 1 } });
     expect(() => readResponse(frame.subarray(FRAME_HEADER_BYTES))).toThrow(FrameError);
   });
 });

@@ -72,8 +72,16 @@ export function readRequest(payload: Buffer): { head: RequestHead; body: Buffer 
   const parts = payload.toString('latin1', REQUEST_FIXED, end).split('\0');
   const fact = (index: number): string => parts[index] as string;
   const head: RequestHead = {
-    executionId: fact(0), token: fact(1), trigger: fact(2), method: fact(3), url: fact(4),
-    clientIp: fact(5), userId: fact(6), userToken: fact(7), event: fact(8), platformUrl: fact(9),
+    executionId: fact(0),
+    token: fact(1),
+    trigger: fact(2),
+    method: fact(3),
+    url: fact(4),
+    clientIp: fact(5),
+    userId: fact(6),
+    userToken: fact(7),
+    event: fact(8),
+    platformUrl: fact(9),
     timeoutMs: payload.readUInt32LE(1),
     headers: parts.slice(REQUEST_FACTS),
   };
@@ -81,8 +89,16 @@ export function readRequest(payload: Buffer): { head: RequestHead; body: Buffer 
   return { head, body: payload[0] === INLINE_BODY ? copy(payload, end) : undefined };
 }
 
-/** Lays out a response frame; `usage` says that the execution has finished with it. */
-export function layOutResponse(status: number, headers: readonly string[], body: Uint8Array | undefined, usage: Usage | undefined): Buffer {
+/** A response to be sent. `body`: undefined = chunks follow. `usage`: the execution has finished with it. */
+export interface LaidOutResponse {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: Uint8Array | undefined;
+  readonly usage: Usage | undefined;
+}
+
+/** Lays out a response frame. */
+export function layOutResponse({ status, headers, body, usage }: LaidOutResponse): Buffer {
   const text = headers.join('\0');
   const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + RESPONSE_FIXED + text.length + (body?.length ?? 0));
   let at = FRAME_HEADER_BYTES;
@@ -103,11 +119,14 @@ export function readResponse(payload: Buffer): ResponseHead {
   const flags = payload[0] as number;
   const status = payload.readUInt16LE(1);
   const end = RESPONSE_FIXED + payload.readUInt32LE(11);
-  if (flags > 3 || status < 200 || status > 599 || end > payload.length) throw new FrameError('Cannot read a response head: its fields are out of range');
+  if (flags > 3 || status < 200 || status > 599 || end > payload.length)
+    throw new FrameError('Cannot read a response head: its fields are out of range');
   const headers = end === RESPONSE_FIXED ? [] : payload.toString('latin1', RESPONSE_FIXED, end).split('\0');
-  if (headers.length % 2 !== 0 || headers.length > HEADERS_MAX) throw new FrameError('Cannot read a response head: its headers are not pairs');
+  if (headers.length % 2 !== 0 || headers.length > HEADERS_MAX)
+    throw new FrameError('Cannot read a response head: its headers are not pairs');
   const inline = (flags & INLINE_BODY) !== 0;
-  if (!inline && (end !== payload.length || (flags & FINISHED) !== 0)) throw new FrameError('Cannot read a response head: it contradicts itself');
+  if (!inline && (end !== payload.length || (flags & FINISHED) !== 0))
+    throw new FrameError('Cannot read a response head: it contradicts itself');
   return {
     status,
     headers,

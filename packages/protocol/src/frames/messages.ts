@@ -30,7 +30,17 @@ interface LoadParts {
   readonly codeCache: Buffer;
 }
 
-export function writeLoad({ message, code, sourceMap, codeCache }: { message: LoadMessage; code: Uint8Array; sourceMap: Uint8Array; codeCache: Uint8Array }): Buffer {
+export function writeLoad({
+  message,
+  code,
+  sourceMap,
+  codeCache,
+}: {
+  message: LoadMessage;
+  code: Uint8Array;
+  sourceMap: Uint8Array;
+  codeCache: Uint8Array;
+}): Buffer {
   const json = Buffer.from(JSON.stringify(message));
   const lengths = Buffer.allocUnsafe(16);
   [json, code, sourceMap, codeCache].forEach((part, index) => lengths.writeUInt32LE(part.length, index * 4));
@@ -84,5 +94,10 @@ export function readLog(payload: Buffer): LogLine {
   const level: LogLevel | undefined = logLevels[payload[0] as number];
   if (payload.length < 10 || level === undefined) throw new FrameError('Cannot read a log line: it has not the agreed form');
   const time = payload.readDoubleLE(2);
-  return { level, stream: payload[1] === 1 ? 'errors' : 'logs', time: Number.isFinite(time) ? time : 0, text: payload.toString('utf8', 10) };
+  return {
+    level,
+    stream: payload[1] === 1 ? 'errors' : 'logs',
+    time: Number.isFinite(time) ? time : 0,
+    text: payload.toString('utf8', 10),
+  };
 }

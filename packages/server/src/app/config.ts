@@ -40,7 +40,15 @@ export interface ConfigSources {
   readonly folder?: string;
 }
 
-const list = z.union([z.array(z.string()), z.string().transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''))]);
+const list = z.union([
+  z.array(z.string()),
+  z.string().transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  ),
+]);
 const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 const flag = z.union([z.boolean(), z.enum(['1', 'true', '0', 'false']).transform((text) => text === '1' || text === 'true')]);
 
@@ -53,14 +61,22 @@ const settingsSchema = z.strictObject({
   sandboxTier: z.enum(tiers).optional(),
   blanks: whole(0, 1000).optional(),
   memoryBudgetMb: whole(64, 10_000_000).optional(),
-  defaultProject: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,35}$/).optional(),
-  functionsDomain: z.string().regex(/^$|^[a-z0-9.-]+$/).optional(),
+  defaultProject: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,35}$/)
+    .optional(),
+  functionsDomain: z
+    .string()
+    .regex(/^$|^[a-z0-9.-]+$/)
+    .optional(),
   corsOrigins: list.optional(),
   trustProxy: flag.optional(),
   egressDeny: list.optional(),
   jsrRegistry: z.url().optional(),
   drainSeconds: whole(0, 3600).optional(),
-  limits: z.strictObject(Object.fromEntries(Object.entries(limitSpecs).map(([name, spec]) => [name, whole(spec.min, spec.max).optional()]))).optional(),
+  limits: z
+    .strictObject(Object.fromEntries(Object.entries(limitSpecs).map(([name, spec]) => [name, whole(spec.min, spec.max).optional()])))
+    .optional(),
 });
 type Settings = z.infer<typeof settingsSchema>;
 
@@ -131,7 +147,14 @@ function readEnvironment(env: Readonly<Record<string, string | undefined>>): Set
     else values[camelCase(name.slice(8))] = value;
   }
   if (Object.keys(limits).length > 0) values['limits'] = limits;
-  return check(values, (key) => `MARTLET_${key.replace('limits.', 'LIMIT_').replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`);
+  return check(
+    values,
+    (key) =>
+      `MARTLET_${key
+        .replace('limits.', 'LIMIT_')
+        .replace(/[A-Z]/g, (letter) => `_${letter}`)
+        .toUpperCase()}`,
+  );
 }
 
 /** @throws {PlatformError} `config_invalid`, naming the setting as its source spells it */
@@ -142,7 +165,9 @@ function check(value: unknown, nameOf: (key: string) => string): Settings {
     const at = issue.path.join('.');
     if (issue.code !== 'unrecognized_keys') return `${nameOf(at)}: ${issue.message}`;
     const known = at === 'limits' ? (Object.keys(limitSpecs) as LimitName[]) : Object.keys(settingsSchema.shape);
-    return issue.keys.map((key) => `${nameOf(at === '' ? key : `${at}.${key}`)} is not a setting; known are ${known.join(', ')}`).join('; ');
+    return issue.keys
+      .map((key) => `${nameOf(at === '' ? key : `${at}.${key}`)} is not a setting; known are ${known.join(', ')}`)
+      .join('; ');
   });
   throw new PlatformError('config_invalid', `Cannot use the configuration: ${problems.join('; ')}.`);
 }

@@ -8,7 +8,7 @@ import type { Log } from '../ports/log.ts';
 import type { SandboxProbe } from '../ports/sandbox.ts';
 import type { Store } from '../ports/store.ts';
 import type { Config } from './config.ts';
-import type { PlatformServices } from './create-platform.ts';
+import type { PlatformServices } from './create-services.ts';
 import { VERSION } from './version.ts';
 
 export type AnswerOthers = (request: Request, facts: { readonly clientIp: string }) => Promise<Response>;
@@ -23,9 +23,18 @@ export interface OthersOptions {
 }
 
 export function createOthers({ config, services, store, probe, log, isDraining }: OthersOptions): AnswerOthers {
-  const api = createApi({ ...services, projects: store.projects, log, limits: config.limits, version: VERSION, defaultProject: config.defaultProject, origins: config.corsOrigins });
+  const api = createApi({
+    ...services,
+    projects: store.projects,
+    log,
+    limits: config.limits,
+    version: VERSION,
+    defaultProject: config.defaultProject,
+    origins: config.corsOrigins,
+  });
   const checks = readinessChecks({
-    store, isDraining,
+    store,
+    isDraining,
     defaultProject: config.defaultProject,
     tier: probe.tier,
     wantedTier: config.mode === 'dev' ? probe.tier : config.sandboxTier,
@@ -53,7 +62,10 @@ function describePool({ blanks, live, starting }: { blanks: number; live: number
 
 function credentialsOf(request: Request): { apiKey: string | undefined; bearer: string | undefined } {
   const authorization = request.headers.get('authorization') ?? '';
-  return { apiKey: request.headers.get('x-martlet-key') ?? undefined, bearer: authorization.startsWith('Bearer ') ? authorization.slice(7) : undefined };
+  return {
+    apiKey: request.headers.get('x-martlet-key') ?? undefined,
+    bearer: authorization.startsWith('Bearer ') ? authorization.slice(7) : undefined,
+  };
 }
 
 function notFound(pathname: string): Response {

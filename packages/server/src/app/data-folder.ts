@@ -27,7 +27,10 @@ export function openDataFolder(path: string): DataFolder {
   try {
     for (const name of ['artifacts', 'run', 'cache', 'temp']) mkdirSync(at(name), { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new PlatformError('config_invalid', `Cannot use the data folder ${path}: ${(error as Error).message}. Choose another one with --data.`);
+    throw new PlatformError(
+      'config_invalid',
+      `Cannot use the data folder ${path}: ${(error as Error).message}. Choose another one with --data.`,
+    );
   }
   const lock = at('run', 'server.pid');
   takeLock(lock, path);
@@ -52,7 +55,10 @@ function takeLock(lock: string, folder: string): void {
   if (owner !== undefined) {
     const [pid = '', startedAt = ''] = owner.trim().split(' ');
     if (Number(pid) !== process.pid && startOf(Number(pid)) === startedAt && startedAt !== '') {
-      throw new PlatformError('config_invalid', `Cannot use the data folder ${folder}: the server with process id ${pid} uses it. Stop that one, or choose another folder with --data.`);
+      throw new PlatformError(
+        'config_invalid',
+        `Cannot use the data folder ${folder}: the server with process id ${pid} uses it. Stop that one, or choose another folder with --data.`,
+      );
     }
   }
   writeFileSync(lock, `${process.pid} ${startOf(process.pid)}`, { mode: 0o600 });

@@ -5,7 +5,16 @@
 const PREFIXES = ['x-appwrite-', 'x-martlet-', 'base44-', 'x-open-runtimes-'];
 const NAMES = new Set(['x-data-env', 'x-forwarded-for', 'x-forwarded-authorization', 'cf-connecting-ip', 'proxy-authorization']);
 /** Of one connection only (RFC 9110, section 7.6.1); a function sees a request, not a connection. */
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'proxy-connection', 'proxy-authenticate']);
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'proxy-connection',
+  'proxy-authenticate',
+]);
 
 export function isPlatformHeader(name: string): boolean {
   const normal = normalize(name);

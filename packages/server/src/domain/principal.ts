@@ -4,7 +4,13 @@ export type Principal =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'key'; readonly projectId: string; readonly keyId: string; readonly scopes: ReadonlySet<string> }
   /** The token of a running execution: what the function itself may do, for as long as the execution runs. */
-  | { readonly kind: 'execution'; readonly projectId: string; readonly executionId: string; readonly scopes: ReadonlySet<string>; readonly hops: number }
+  | {
+      readonly kind: 'execution';
+      readonly projectId: string;
+      readonly executionId: string;
+      readonly scopes: ReadonlySet<string>;
+      readonly hops: number;
+    }
   | { readonly kind: 'user'; readonly projectId: string; readonly userId: string; readonly roles: readonly string[] };
 
 export const anonymous: Principal = Object.freeze({ kind: 'anonymous' });

@@ -3,9 +3,7 @@
  * frozen facts: times are milliseconds since 1970, absent is `null`, lists are arrays. A driver rejects with
  * `store_unavailable` when it cannot reach its storage, and never retries a write by itself.
  */
-import type {
-  DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Trigger,
-} from '@martlet/protocol';
+import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Trigger } from '@martlet/protocol';
 import type { ListQuery } from '../domain/list-query.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';

@@ -8,7 +8,13 @@ export interface KeyKeeper {
 }
 
 /** The key of a dev server: kept beside its data, so that a restart does not make the commands of another terminal strangers. */
-export async function lastingKey(options: { keys: Keys; principals: Principals; projectId: string; scopes: readonly string[]; keeper: KeyKeeper }): Promise<string> {
+export async function lastingKey(options: {
+  keys: Keys;
+  principals: Principals;
+  projectId: string;
+  scopes: readonly string[];
+  keeper: KeyKeeper;
+}): Promise<string> {
   const { keys, principals, projectId, keeper } = options;
   const kept = keeper.read();
   if (kept !== undefined && (await principals.identify({ apiKey: kept })).kind === 'key') return kept;

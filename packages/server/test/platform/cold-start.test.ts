@@ -9,7 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => martlet.close());
 
-const counted = async (response: Response): Promise<{ count: number; worker: string }> => (await response.json()) as { count: number; worker: string };
+const counted = async (response: Response): Promise<{ count: number; worker: string }> =>
+  (await response.json()) as { count: number; worker: string };
 
 describe('a cold function', () => {
   test('answers a hundred concurrent first requests from one start', async () => {
@@ -36,7 +37,11 @@ describe('a live worker', () => {
   test('is replaced when a variable changes, and the new one sees it', async () => {
     const functionId = await martlet.deploy('env');
     const before = await (await martlet.call('env')).text();
-    await martlet.api('POST', `/v1/functions/${functionId}/variables`, { variableId: 'unique()', key: 'MARTLET_TEST_VARIABLE', value: 'set now' });
+    await martlet.api('POST', `/v1/functions/${functionId}/variables`, {
+      variableId: 'unique()',
+      key: 'MARTLET_TEST_VARIABLE',
+      value: 'set now',
+    });
     const after = await (await martlet.call('env')).text();
     expect(before).not.toContain('set now');
     expect(after).toContain('MARTLET_TEST_VARIABLE');
@@ -55,7 +60,8 @@ describe('a live worker', () => {
       }
     });
     const { folder } = await folderOf(fn.entrypoint);
-    for (let round = 0; round < 5; round += 1) await martlet.platform.services.deployments.createFromFolder({ fn, folder, entrypoint: fn.entrypoint });
+    for (let round = 0; round < 5; round += 1)
+      await martlet.platform.services.deployments.createFromFolder({ fn, folder, entrypoint: fn.entrypoint });
     stop = true;
     await Promise.all(load);
     expect(failures).toBe(0);
@@ -75,7 +81,9 @@ describe('a live worker', () => {
 describe('admission', () => {
   test('lets one at a time through where the function says so, in the order of arrival', async () => {
     await martlet.deploy('one-at-a-time');
-    const answers = await Promise.all(Array.from({ length: 5 }, async () => (await (await martlet.call('one-at-a-time?ms=20')).json()) as { together: number }));
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, async () => (await (await martlet.call('one-at-a-time?ms=20')).json()) as { together: number }),
+    );
     expect(answers.map(({ together }) => together)).toEqual([1, 1, 1, 1, 1]);
   });
 

@@ -4,7 +4,30 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPlatform, type TestPlatform } from './start-platform.ts';
 
 let martlet: TestPlatform;
-const fixtures = ['echo', 'throws', 'throws-later', 'no-response', 'no-handler', 'load-fails', 'load-hangs', 'forever', 'spins', 'allocates', 'allocates-buffers', 'exits', 'bad-status', 'bad-header', 'wait-until', 'prints', 'logs-many', 'big-log-line', 'sleeps', 'counts', 'stream-breaks', 'watches-signal'];
+const fixtures = [
+  'echo',
+  'throws',
+  'throws-later',
+  'no-response',
+  'no-handler',
+  'load-fails',
+  'load-hangs',
+  'forever',
+  'spins',
+  'allocates',
+  'allocates-buffers',
+  'exits',
+  'bad-status',
+  'bad-header',
+  'wait-until',
+  'prints',
+  'logs-many',
+  'big-log-line',
+  'sleeps',
+  'counts',
+  'stream-breaks',
+  'watches-signal',
+];
 
 beforeAll(async () => {
   martlet = await startPlatform();
@@ -146,7 +169,14 @@ describe('the record of an execution', () => {
     await response.text();
     const { status, body } = await martlet.api('GET', `/v1/executions/${response.headers.get('x-martlet-execution-id')}`);
     expect(status).toBe(200);
-    expect(body).toMatchObject({ status: 'completed', trigger: 'http', requestMethod: 'GET', requestPath: '/', responseStatusCode: 200, errorCode: '' });
+    expect(body).toMatchObject({
+      status: 'completed',
+      trigger: 'http',
+      requestMethod: 'GET',
+      requestPath: '/',
+      responseStatusCode: 200,
+      errorCode: '',
+    });
     const record = body as { memoryPeak: number; timings: { run: number } };
     expect(record.memoryPeak).toBeGreaterThan(10_000_000);
     expect(record.timings.run).toBeGreaterThan(0);

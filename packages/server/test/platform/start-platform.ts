@@ -41,12 +41,21 @@ export async function startPlatform(change: Partial<Config> = {}): Promise<TestP
     api,
     async deploy(name, settings = {}) {
       const created = await api('POST', '/v1/functions', {
-        functionId: 'unique()', name, runtime: 'node-24', execute: ['any'], entrypoint: `functions/${name}.ts`, ...settings,
+        functionId: 'unique()',
+        name,
+        runtime: 'node-24',
+        execute: ['any'],
+        entrypoint: `functions/${name}.ts`,
+        ...settings,
       });
       if (created.status !== 201) throw new Error(`Cannot create ${name}: ${JSON.stringify(created.body)}`);
       const { $id } = created.body as { $id: string };
       const fn = await platform.services.functions.row(platform.project, $id);
-      const { deployment, problems } = await platform.services.deployments.createFromFolder({ fn, folder: FIXTURES, entrypoint: fn.entrypoint });
+      const { deployment, problems } = await platform.services.deployments.createFromFolder({
+        fn,
+        folder: FIXTURES,
+        entrypoint: fn.entrypoint,
+      });
       if (deployment.status !== 'ready') throw new Error(`Cannot build ${name}: ${JSON.stringify(problems)}`);
       return $id;
     },

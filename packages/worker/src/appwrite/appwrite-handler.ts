@@ -4,8 +4,8 @@
  */
 import { matching, readFunctionSource, splitTop } from './function-source.ts';
 
-export { createAppwriteContext, type AppwriteContextOptions } from './appwrite-context.ts';
-export { toResponseParts, type ResponseParts } from './response-parts.ts';
+export { createAppwriteContext } from './appwrite-context.ts';
+export { toResponseParts } from './response-parts.ts';
 
 /** None of these exists on the `Request` that all other shapes are given. */
 const CONTEXT_KEYS = new Set(['req', 'res', 'log', 'error']);

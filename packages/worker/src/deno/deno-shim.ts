@@ -9,7 +9,7 @@ import { fileFunctions } from './deno-files.ts';
 import { createServe, type DenoHandler } from './deno-serve.ts';
 import { systemFunctions } from './deno-system.ts';
 
-export { denoServeInfo, type DenoHandler, type DenoServeInfo } from './deno-serve.ts';
+export { denoServeInfo, type DenoHandler } from './deno-serve.ts';
 
 export interface DenoShimOptions {
   /** Read and written through, so it may be filled later. */

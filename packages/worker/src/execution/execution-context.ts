@@ -58,8 +58,10 @@ export class ExecutionContext implements FunctionContext {
 }
 
 function createLog(execution: Execution): FunctionLog {
-  const at = (level: 'debug' | 'info' | 'warn' | 'error') => (...values: unknown[]): void => {
-    execution.log(level, level === 'error' ? 'errors' : 'logs', formatLog(values));
-  };
+  const at =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (...values: unknown[]): void => {
+      execution.log(level, level === 'error' ? 'errors' : 'logs', formatLog(values));
+    };
   return Object.assign(at('info'), { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') });
 }

@@ -8,8 +8,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { LogLevel } from '@martlet/protocol';
 import {
-  FrameType, layOutResponse, SendCredit, writeJson, writeLog, writeUsage,
-  writeByteCount, type FailureMessage, type FrameWriter, type LoadMessage, type RequestHead, type Usage,
+  FrameType,
+  layOutResponse,
+  SendCredit,
+  writeJson,
+  writeLog,
+  writeUsage,
+  writeByteCount,
+  type FailureMessage,
+  type FrameWriter,
+  type LoadMessage,
+  type RequestHead,
+  type Usage,
 } from '@martlet/protocol/frames';
 import { cutLogLine } from '../console/cut-log-line.ts';
 import type { StreamedBody } from '../web/request-body.ts';
@@ -91,10 +101,12 @@ export class Execution {
 
   waitUntil(work: Promise<unknown>): void {
     this.#waiting += 1;
-    Promise.resolve(work).catch(this.#logRejection).finally(() => {
-      this.#waiting -= 1;
-      this.#finishWhenIdle();
-    });
+    Promise.resolve(work)
+      .catch(this.#logRejection)
+      .finally(() => {
+        this.#waiting -= 1;
+        this.#finishWhenIdle();
+      });
   }
 
   log(level: LogLevel, stream: 'logs' | 'errors', text: string): void {
@@ -105,14 +117,18 @@ export class Execution {
       this.#logDropped += line.length;
       return;
     }
-    this.#writer.send(FrameType.log, this.stream, writeLog({ level, stream, text: line, time: performance.timeOrigin + performance.now() }));
+    this.#writer.send(
+      FrameType.log,
+      this.stream,
+      writeLog({ level, stream, text: line, time: performance.timeOrigin + performance.now() }),
+    );
   }
 
   /** Sends a whole response. */
   respond(status: number, headers: readonly string[], body: Uint8Array): void {
     if (this.#state !== 'handling') return;
     const usage = this.#waiting === 0 ? this.#usage() : undefined;
-    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse(status, headers, body, usage));
+    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse({ status, headers, body, usage }));
     this.#state = 'responded';
     if (usage !== undefined) this.#finish();
   }
@@ -120,7 +136,7 @@ export class Execution {
   /** Sends the head of a response whose body follows in chunks. @returns false when it is too late for that */
   beginResponse(status: number, headers: readonly string[]): boolean {
     if (this.#state !== 'handling') return false;
-    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse(status, headers, undefined, undefined));
+    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse({ status, headers, body: undefined, usage: undefined }));
     this.#state = 'responding';
     return true;
   }

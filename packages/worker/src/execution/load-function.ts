@@ -80,7 +80,8 @@ function provideVirtualModules(modules: Readonly<Record<string, object>>): void 
   const registry = Symbol.for('martlet.virtualModules');
   Object.defineProperty(globalThis, registry, { value: modules, configurable: true });
   registerHooks({
-    resolve: (specifier, context, next) => (specifier in modules ? { url: specifier, format: 'module', shortCircuit: true } : next(specifier, context)),
+    resolve: (specifier, context, next) =>
+      specifier in modules ? { url: specifier, format: 'module', shortCircuit: true } : next(specifier, context),
     load(url, context, next) {
       const module = modules[url];
       if (module === undefined) return next(url, context);

@@ -42,7 +42,8 @@ async function sendStream(execution: Execution, body: ReadableStream<Uint8Array>
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
-    if (!(value instanceof Uint8Array)) throw new ResponseInvalid('Cannot send a chunk of the response: it is not bytes. Encode text with TextEncoder.');
+    if (!(value instanceof Uint8Array))
+      throw new ResponseInvalid('Cannot send a chunk of the response: it is not bytes. Encode text with TextEncoder.');
     await sendBytes(execution, value);
   }
   execution.signal.removeEventListener('abort', stop);
@@ -66,10 +67,12 @@ function flatten(headers: Headers): string[] {
   const flat: string[] = [];
   let length = 0;
   for (const [name, value] of headers) {
-    if (FORBIDDEN.test(value)) throw new ResponseInvalid(`Cannot answer with the header ${name}: its value has a character that HTTP does not allow`);
+    if (FORBIDDEN.test(value))
+      throw new ResponseInvalid(`Cannot answer with the header ${name}: its value has a character that HTTP does not allow`);
     flat.push(name, value);
     length += name.length + value.length;
   }
-  if (length > HEAD_LENGTH_MAX) throw new ResponseInvalid(`Cannot answer with ${length} characters of headers: at most ${HEAD_LENGTH_MAX} are allowed`);
+  if (length > HEAD_LENGTH_MAX)
+    throw new ResponseInvalid(`Cannot answer with ${length} characters of headers: at most ${HEAD_LENGTH_MAX} are allowed`);
   return flat;
 }

@@ -30,7 +30,11 @@ export async function serve(execution: Execution, body: RequestBody, served: Ser
   }
 }
 
-async function serveRequest(execution: Execution, body: RequestBody, { message, call }: ServedFunction & { call: RequestHandler }): Promise<void> {
+async function serveRequest(
+  execution: Execution,
+  body: RequestBody,
+  { message, call }: ServedFunction & { call: RequestHandler },
+): Promise<void> {
   const request = new FunctionRequest({
     url: execution.head.url,
     method: execution.head.method,
@@ -48,7 +52,11 @@ async function serveRequest(execution: Execution, body: RequestBody, { message, 
   else throw new HandlerFailure('no_response', `Cannot answer: the handler returned ${describe(result)} instead of a Response.`);
 }
 
-async function serveAppwrite(execution: Execution, body: RequestBody, { message, call }: ServedFunction & { call: AppwriteHandler }): Promise<void> {
+async function serveAppwrite(
+  execution: Execution,
+  body: RequestBody,
+  { message, call }: ServedFunction & { call: AppwriteHandler },
+): Promise<void> {
   const { head } = execution;
   const context = createAppwriteContext({
     request: { method: head.method, url: head.url, headers: head.headers },
@@ -75,7 +83,10 @@ function respondWithParts(execution: Execution, output: unknown): void {
 
 /** Also true for the `Response` of another realm or of the npm package undici. */
 function isResponse(value: unknown): value is Response {
-  return value instanceof Response || (typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Response]');
+  return (
+    value instanceof Response ||
+    (typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Response]')
+  );
 }
 
 function failureKind(error: unknown): FailureMessage['kind'] {

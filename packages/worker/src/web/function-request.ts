@@ -93,7 +93,13 @@ export class FunctionRequest extends NativeRequest {
     const bodyless = this.method === 'GET' || this.method === 'HEAD';
     const body = bodyless ? null : (this.#parts.body.inline ?? this.body);
     if (body !== null) this.#used = true;
-    return new NativeRequest(this.url, { method: this.method, headers: this.headers, signal: this.signal, body, duplex: 'half' } as RequestInit);
+    return new NativeRequest(this.url, {
+      method: this.method,
+      headers: this.headers,
+      signal: this.signal,
+      body,
+      duplex: 'half',
+    } as RequestInit);
   }
 
   async #take(): Promise<Uint8Array<ArrayBuffer>> {

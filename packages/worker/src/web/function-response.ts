@@ -25,7 +25,8 @@ export class FunctionResponse extends NativeResponse {
     if (text === undefined) throw new TypeError('Cannot make a JSON response: the value is not JSON serializable');
     const response = new FunctionResponse(text, init);
     // A string body has set text/plain by now unless the caller named a type of its own.
-    if (init?.headers === undefined || !new Headers(init.headers).has('content-type')) response.headers.set('content-type', 'application/json');
+    if (init?.headers === undefined || !new Headers(init.headers).has('content-type'))
+      response.headers.set('content-type', 'application/json');
     return response;
   }
 

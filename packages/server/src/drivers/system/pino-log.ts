@@ -1,3 +1,4 @@
+/** The server's log as JSON lines. */
 import { pino } from 'pino';
 import type { Log } from '../../ports/log.ts';
 

@@ -1,3 +1,4 @@
+/** The clock of this machine. */
 import type { Clock } from '../../ports/clock.ts';
 
 /** The clock of the machine. */

@@ -1,3 +1,4 @@
+/** Identifiers and secrets from the operating system's source of chance. */
 import { randomFillSync } from 'node:crypto';
 import { formatId } from '@martlet/protocol';
 import type { Clock } from '../../ports/clock.ts';

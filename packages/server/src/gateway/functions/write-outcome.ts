@@ -18,12 +18,12 @@ export function writeOutcome(response: ServerResponse, invoked: Invoked, extraHe
   const isHead = response.req.method === 'HEAD';
   if (body instanceof Uint8Array) {
     if (!BODILESS.has(status) && !isHead) headers.push('content-length', String(body.length));
-    if (!writeHead(response, status, headers, executionId)) return undefined;
+    if (!writeHead(response, { status, headers, executionId })) return undefined;
     if (BODILESS.has(status) || isHead) response.end();
     else endWith(response, body);
     return undefined;
   }
-  if (!writeHead(response, status, headers, executionId)) {
+  if (!writeHead(response, { status, headers, executionId })) {
     void body.cancel('The response cannot be sent');
     return undefined;
   }
@@ -95,7 +95,10 @@ function responseHeaders(headers: readonly string[], executionId: string, extraH
 }
 
 /** Node refuses what would break the framing of HTTP; the caller then gets an error instead. */
-function writeHead(response: ServerResponse, status: number, headers: string[], executionId: string): boolean {
+function writeHead(
+  response: ServerResponse,
+  { status, headers, executionId }: { status: number; headers: string[]; executionId: string },
+): boolean {
   try {
     response.writeHead(status, headers);
     return true;

@@ -36,7 +36,10 @@ const NOTHING = Buffer.alloc(0);
 
 export function createDeploymentCode(options: DeploymentCodeOptions): (routed: RoutedFunction) => WorkerTarget {
   const { artifacts, egress, limits } = options;
-  const kept = new LRUCache<string, Built>({ maxSize: KEPT_BYTES, sizeCalculation: (built) => built.code.length + built.sourceMap.length + built.codeCache.length + 1 });
+  const kept = new LRUCache<string, Built>({
+    maxSize: KEPT_BYTES,
+    sizeCalculation: (built) => built.code.length + built.sourceMap.length + built.codeCache.length + 1,
+  });
   const grants = new WeakMap<Worker, string>();
 
   return (routed) => {

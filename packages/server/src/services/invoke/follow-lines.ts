@@ -37,9 +37,10 @@ export function createLineFollowers(): LineFollowers {
         while (!query.signal.aborted) {
           const next = follower.buffer.shift();
           if (next !== undefined) yield next;
-          else await new Promise<void>((resolve) => {
-            follower.wake = resolve;
-          });
+          else
+            await new Promise<void>((resolve) => {
+              follower.wake = resolve;
+            });
         }
       } finally {
         followers.delete(follower);

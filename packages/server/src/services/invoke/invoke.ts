@@ -13,7 +13,7 @@ import type { Invoke, Invoked, InvokeRequest } from './invocation.ts';
 import type { Recorder } from './recorder.ts';
 import { RunningExecution } from './running-execution.ts';
 
-export type { Body, FollowedLine, FollowQuery, Invoke, Invoked, InvokeRequest, Outcome, PendingExecution } from './invocation.ts';
+export type { Body, FollowedLine, Invoke, Invoked, InvokeRequest, Outcome, PendingExecution } from './invocation.ts';
 
 export interface InvokeOptions {
   readonly routes: FunctionRoutes;
@@ -61,7 +61,8 @@ export function createInvoke(options: InvokeOptions): Invoker {
       stop(execution, 'The execution was canceled');
       return true;
     },
-    live: (projectId) => [...running.values()].filter((execution) => execution.routed.fn.projectId === projectId).map((execution) => execution.row()),
+    live: (projectId) =>
+      [...running.values()].filter((execution) => execution.routed.fn.projectId === projectId).map((execution) => execution.row()),
     pending: (executionId) => recorder.pending(executionId),
     followLines: (query) => followers.follow(query),
     lookUpExecution,
@@ -94,7 +95,8 @@ export function createInvoke(options: InvokeOptions): Invoker {
     if (worker === undefined) await startWorkerAndExecute(execution);
     else execute(execution, worker);
     const outcome = await execution.outcome;
-    if (routed.fn.durability === 'strict' && (outcome.kind === 'failed' || outcome.body instanceof Uint8Array)) await execution.whenRecorded();
+    if (routed.fn.durability === 'strict' && (outcome.kind === 'failed' || outcome.body instanceof Uint8Array))
+      await execution.whenRecorded();
     return {
       executionId: execution.id,
       outcome,
@@ -110,13 +112,19 @@ export function createInvoke(options: InvokeOptions): Invoker {
   async function ready(request: InvokeRequest, routed: RoutedFunction | null): Promise<ReadyFunction> {
     if (routed === null) throw new PlatformError('function_not_found');
     const { fn, deployment } = routed;
-    if (!fn.enabled && request.principal.kind !== 'key') throw new PlatformError('function_disabled', `Cannot execute "${fn.path}": it is disabled.`);
-    if (deployment === null) throw new PlatformError('function_not_ready', { message: await options.describeUnready(routed), retryAfterSeconds: 1 });
+    if (!fn.enabled && request.principal.kind !== 'key')
+      throw new PlatformError('function_disabled', `Cannot execute "${fn.path}": it is disabled.`);
+    if (deployment === null)
+      throw new PlatformError('function_not_ready', { message: await options.describeUnready(routed), retryAfterSeconds: 1 });
     if (!mayExecute(request.principal, fn.projectId, fn.execute)) {
       const roles = fn.execute.length === 0 ? 'no role may, only API keys' : `only ${fn.execute.join(', ')} may`;
       throw new PlatformError('user_unauthorized', `Cannot execute "${fn.path}" as ${request.principal.kind}: ${roles}.`);
     }
-    if (request.hops > limits.hops) throw new PlatformError('execution_hops_exceeded', `Cannot execute "${fn.path}": ${request.hops} functions called each other already.`);
+    if (request.hops > limits.hops)
+      throw new PlatformError(
+        'execution_hops_exceeded',
+        `Cannot execute "${fn.path}": ${request.hops} functions called each other already.`,
+      );
     return routed as ReadyFunction;
   }
 
@@ -224,7 +232,13 @@ export function createInvoke(options: InvokeOptions): Invoker {
     const execution = running.get(token.slice(TOKEN_PREFIX.length, dot));
     if (execution === undefined || !sameText(execution.token, token)) return undefined;
     const { fn } = execution.routed;
-    return { kind: 'execution', projectId: fn.projectId, executionId: execution.id, scopes: new Set(fn.scopes), hops: execution.request.hops };
+    return {
+      kind: 'execution',
+      projectId: fn.projectId,
+      executionId: execution.id,
+      scopes: new Set(fn.scopes),
+      hops: execution.request.hops,
+    };
   }
 }
 

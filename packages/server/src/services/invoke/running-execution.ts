@@ -75,9 +75,12 @@ export class RunningExecution implements ExchangeEvents {
 
   /** Settles when nothing of it runs any longer and its final record is durable. */
   whenRecorded(): Promise<void> {
-    return this.recorded ?? new Promise((resolve) => {
-      this.#onRecorded = resolve;
-    });
+    return (
+      this.recorded ??
+      new Promise((resolve) => {
+        this.#onRecorded = resolve;
+      })
+    );
   }
 
   onAnswer(answer: Answer): void {
@@ -136,7 +139,7 @@ export class RunningExecution implements ExchangeEvents {
 
   /** A line of the platform's own in the log of the execution. */
   note(level: LogLine['level'], text: string): void {
-    const line: LogLine = { time: Date.now(), level, stream: 'errors', text };
+    const line: LogLine = { time: this.#options.now + (performance.now() - this.beganAt), level, stream: 'errors', text };
     this.#lines.push(line);
     this.#options.onLine?.(this, line);
   }
@@ -209,10 +212,16 @@ const failureCodes = {
 function lossOf(reason: EndReason, worker: Worker | undefined): { code: ErrorCode; message: string } {
   switch (reason) {
     case 'out_of_memory':
-      return { code: 'execution_out_of_memory', message: `The function used more than its ${Math.round((worker?.memoryLimitBytes ?? 0) / 1_048_576)} MB of memory and was stopped.` };
+      return {
+        code: 'execution_out_of_memory',
+        message: `The function used more than its ${Math.round((worker?.memoryLimitBytes ?? 0) / 1_048_576)} MB of memory and was stopped.`,
+      };
     case 'timed_out':
     case 'canceled':
-      return { code: 'execution_crashed', message: 'The process of the function was ended because of another execution in it, which did not stop.' };
+      return {
+        code: 'execution_crashed',
+        message: 'The process of the function was ended because of another execution in it, which did not stop.',
+      };
     case 'load_failed':
       return { code: 'execution_load_failed', message: worker?.loadFailure?.message ?? errorSpecs.execution_load_failed.message };
     case 'closed':
@@ -221,10 +230,16 @@ function lossOf(reason: EndReason, worker: Worker | undefined): { code: ErrorCod
     case 'retired':
       return { code: 'execution_interrupted', message: errorSpecs.execution_interrupted.message };
     case 'broke_protocol':
-      return { code: 'execution_crashed', message: 'The process of the function wrote something to the platform that is not allowed, and was ended.' };
+      return {
+        code: 'execution_crashed',
+        message: 'The process of the function wrote something to the platform that is not allowed, and was ended.',
+      };
     case 'crashed': {
       const { exitCode, signal } = worker?.exit ?? { exitCode: null, signal: null };
-      return { code: 'execution_crashed', message: `The process of the function ended while it was executing (${signal === null ? `exit code ${exitCode ?? 'unknown'}` : `signal ${signal}`}).` };
+      return {
+        code: 'execution_crashed',
+        message: `The process of the function ended while it was executing (${signal === null ? `exit code ${exitCode ?? 'unknown'}` : `signal ${signal}`}).`,
+      };
     }
   }
 }

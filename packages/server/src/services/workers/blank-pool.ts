@@ -46,7 +46,8 @@ export function createBlankPool(options: BlankPoolOptions): BlankPool {
       return ready.length;
     },
     take() {
-      for (let worker = ready.shift(); worker !== undefined; worker = ready.shift()) if (worker.state === 'blank') return Promise.resolve(worker);
+      for (let worker = ready.shift(); worker !== undefined; worker = ready.shift())
+        if (worker.state === 'blank') return Promise.resolve(worker);
       return new Promise((resolve, reject) => {
         waiting.push({ resolve, reject });
         bootForWaiters();
@@ -106,6 +107,9 @@ export function createBlankPool(options: BlankPoolOptions): BlankPool {
     const ready = await worker.ready;
     clearTimeout(timer);
     if (ready) return worker;
-    throw new PlatformError('worker_start_failed', `Cannot start a worker: it ended while booting (code ${worker.exit?.exitCode ?? '-'}, signal ${worker.exit?.signal ?? '-'}). ${worker.process.stderr()}`);
+    throw new PlatformError(
+      'worker_start_failed',
+      `Cannot start a worker: it ended while booting (code ${worker.exit?.exitCode ?? '-'}, signal ${worker.exit?.signal ?? '-'}). ${worker.process.stderr()}`,
+    );
   }
 }

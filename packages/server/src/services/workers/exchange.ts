@@ -6,9 +6,7 @@
  *        └────failed / lost────────┴────────────────┘
  */
 import type { LogLine } from '@martlet/protocol';
-import {
-  FrameError, ReceivedBody, SendCredit, type FailureMessage, type ResponseHead, type Usage,
-} from '@martlet/protocol/frames';
+import { FrameError, ReceivedBody, SendCredit, type FailureMessage, type ResponseHead, type Usage } from '@martlet/protocol/frames';
 import type { Body } from '../invoke/invocation.ts';
 
 /** How the worker answered. `lost`: the worker is no more; the reason comes from whoever ended it. */

@@ -4,8 +4,24 @@
  */
 import type { Duplex } from 'node:stream';
 import {
-  CHUNK_BYTES, CODE_CACHE_BYTES_MAX, FrameError, FrameReader, FrameType, FrameWriter, layOutRequest, readByteCount, readFailure, readLoaded,
-  readLog, readResponse, readUsage, WORKER_FRAME_BYTES_MAX, writeByteCount, type FailureMessage, type LoadedMessage, type RequestHead,
+  CHUNK_BYTES,
+  CODE_CACHE_BYTES_MAX,
+  FrameError,
+  FrameReader,
+  FrameType,
+  FrameWriter,
+  layOutRequest,
+  readByteCount,
+  readFailure,
+  readLoaded,
+  readLog,
+  readResponse,
+  readUsage,
+  WORKER_FRAME_BYTES_MAX,
+  writeByteCount,
+  type FailureMessage,
+  type LoadedMessage,
+  type RequestHead,
 } from '@martlet/protocol/frames';
 import type { Body } from '../invoke/invocation.ts';
 import { Exchange, type ExchangeEvents, type ExchangeLink } from './exchange.ts';

@@ -104,7 +104,9 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     onCodeCache(worker: Worker, bytes: Buffer): void {
       const started = targets.get(worker);
       if (started === undefined || bytes.length === 0) return;
-      started.target.keepCodeCache(bytes).catch((error: unknown) => log.warn({ error, deploymentId: worker.deploymentId }, 'Cannot keep a code cache'));
+      started.target
+        .keepCodeCache(bytes)
+        .catch((error: unknown) => log.warn({ error, deploymentId: worker.deploymentId }, 'Cannot keep a code cache'));
     },
     onIdleChange(worker: Worker): void {
       if (worker.inFlight > 0) return;
@@ -116,7 +118,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       everyone.delete(worker);
       if (workers.get(worker.deploymentId) === worker) workers.delete(worker.deploymentId);
       targets.get(worker)?.target.release(worker);
-      if (worker.endReason === 'broke_protocol') log.warn({ deploymentId: worker.deploymentId }, 'A worker broke the rules of the wall and was ended');
+      if (worker.endReason === 'broke_protocol')
+        log.warn({ deploymentId: worker.deploymentId }, 'A worker broke the rules of the wall and was ended');
     },
   };
   const blanks = createBlankPool({ ...options, createWorker: (process) => track(new Worker(process, events)) });
@@ -181,7 +184,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       throw error;
     }
     worker.idleSince = clock.now();
-    if (worker.process.channel.destroyed) throw new PlatformError('worker_start_failed', `Cannot start a worker: it ended before it was loaded. ${worker.process.stderr()}`);
+    if (worker.process.channel.destroyed)
+      throw new PlatformError('worker_start_failed', `Cannot start a worker: it ended before it was loaded. ${worker.process.stderr()}`);
     // What it was started with has changed meanwhile: it serves those who waited for it, and nobody else.
     if (begun.stale) setImmediate(() => worker.retire());
     else workers.set(target.deploymentId, worker);
@@ -223,7 +227,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   /** @throws {PlatformError} `host_memory_exhausted` when no idle worker can make room */
   function makeRoom(): void {
     if (memoryBytes < options.memoryBudgetBytes) return;
-    if (!evictLeastRecentlyUsed(memoryBytes - options.memoryBudgetBytes + 1)) throw new PlatformError('host_memory_exhausted', { retryAfterSeconds: 1 });
+    if (!evictLeastRecentlyUsed(memoryBytes - options.memoryBudgetBytes + 1))
+      throw new PlatformError('host_memory_exhausted', { retryAfterSeconds: 1 });
   }
 
   function evictLeastRecentlyUsed(bytes: number): boolean {

@@ -13,7 +13,17 @@ import type { Exchange, ExchangeEvents } from './exchange.ts';
 import { WorkerLink } from './worker-link.ts';
 
 /** Why a worker's end came; the first cause wins. */
-export type EndReason = 'crashed' | 'out_of_memory' | 'timed_out' | 'canceled' | 'load_failed' | 'broke_protocol' | 'idle' | 'evicted' | 'retired' | 'closed';
+export type EndReason =
+  | 'crashed'
+  | 'out_of_memory'
+  | 'timed_out'
+  | 'canceled'
+  | 'load_failed'
+  | 'broke_protocol'
+  | 'idle'
+  | 'evicted'
+  | 'retired'
+  | 'closed';
 
 export interface WorkerCode {
   readonly message: LoadMessage;

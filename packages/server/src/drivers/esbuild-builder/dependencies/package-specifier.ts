@@ -32,12 +32,6 @@ export function isRegistryRange(version: string): boolean {
   return /^[A-Za-z0-9.^~<>=|*\s+_-]*$/.test(range === null ? version : (range[1] ?? ''));
 }
 
-/** The package of a bare import: `@scope/name/sub` → `@scope/name`. */
-export function packageNameOf(specifier: string): string {
-  const segments = specifier.split('/');
-  return segments.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
-}
-
 /** The `npm:` form of an import from one of the usual script hosts, or undefined. */
 export function npmFormOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;

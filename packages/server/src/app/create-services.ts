@@ -1,0 +1,190 @@
+/** Makes the services of a server out of its drivers. */
+import { createPrometheusMeter } from '../drivers/prometheus-meter/prometheus-meter.ts';
+import type { DiskTrees } from '../drivers/disk-trees/disk-trees.ts';
+import type { Artifacts } from '../ports/artifacts.ts';
+import type { Builder } from '../ports/builder.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Egress } from '../ports/egress.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { Log } from '../ports/log.ts';
+import type { Meter, Readings } from '../ports/meter.ts';
+import type { Sandbox } from '../ports/sandbox.ts';
+import type { FunctionRow, Store } from '../ports/store.ts';
+import type { Vault } from '../ports/vault.ts';
+import { createBuilds } from '../services/builds.ts';
+import { createSharedArtifacts } from '../services/builds/shared-artifacts.ts';
+import { createChanges, type Change, type Changes } from '../services/changes.ts';
+import { createDeployments } from '../services/deployments.ts';
+import { createExecutions } from '../services/executions.ts';
+import { createFunctions } from '../services/functions.ts';
+import { createAdmission } from '../services/invoke/admission.ts';
+import { createDeploymentCode } from '../services/invoke/deployment-code.ts';
+import { createFunctionRoutes, type FunctionRoutes } from '../services/invoke/function-routes.ts';
+import { createInvoke } from '../services/invoke/invoke.ts';
+import { createRecorder } from '../services/invoke/recorder.ts';
+import { createKeys } from '../services/keys.ts';
+import { createPrincipals } from '../services/principals.ts';
+import { startRetention } from '../services/retention.ts';
+import { createUploads } from '../services/uploads.ts';
+import { createVariables, type Variables } from '../services/variables.ts';
+import { createWorkerPool, type WorkerPool } from '../services/workers/worker-pool.ts';
+import type { Config } from './config.ts';
+import type { DataFolder } from './data-folder.ts';
+import { VERSION } from './version.ts';
+
+export interface Drivers {
+  readonly config: Config;
+  readonly folder: DataFolder;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly store: Store;
+  readonly sandbox: Sandbox;
+  readonly egress: Egress;
+  readonly artifacts: Artifacts;
+  readonly vault: Vault;
+  readonly builder: Builder;
+  readonly trees: DiskTrees;
+}
+
+export type PlatformServices = ReturnType<typeof createServices>;
+
+/** Name under which functions find the platform; the egress proxy knows it, no resolver does. */
+export const PLATFORM_HOST = 'martlet.internal';
+
+export function createServices(drivers: Drivers) {
+  const { config, log, clock, store, builder } = drivers;
+  const changes = createChanges();
+  const control = createControl(drivers, changes);
+  const invocation = createInvocation(drivers, changes, control.variables);
+  const { invoke } = invocation;
+  const principals = createPrincipals({ store, clock, log, changes, lookUpExecution: (token) => invoke.lookUpExecution(token) });
+  const executions = createExecutions({ store, invoke, limits: config.limits });
+  const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
+  return {
+    ...control,
+    ...invocation,
+    principals,
+    executions,
+    ids: drivers.ids,
+    async close(): Promise<void> {
+      retention.stop();
+      await control.builds.close();
+      await builder.close();
+      await invocation.pool.close();
+      await invocation.recorder.close();
+    },
+  };
+}
+
+/** What people manage. */
+function createControl({ config, log, clock, ids, store, artifacts, vault, builder }: Drivers, changes: Changes) {
+  const { limits } = config;
+  const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
+  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, limits, log });
+  const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, limits });
+  return {
+    builds,
+    deployments,
+    uploads: createUploads({ deployments, store, clock, ids, limits }),
+    functions: createFunctions({ store, clock, ids, changes, deployments, limits }),
+    variables: createVariables({ store, vault, clock, ids, changes }),
+    keys: createKeys({ store, clock, ids, changes }),
+  };
+}
+
+/** What executes. */
+function createInvocation(drivers: Drivers, changes: Changes, variables: Variables) {
+  const { config, log, clock, ids, store, artifacts, egress, trees } = drivers;
+  const { limits } = config;
+  const meter = createPrometheusMeter({ version: VERSION, readings: () => readings() });
+  const pool = createWorkerPool({ ...poolSettings(drivers), ...coldStartCounters(meter) });
+  const platformUrl = `http://${PLATFORM_HOST}`;
+  const targetOf = createDeploymentCode({
+    artifacts,
+    egress,
+    limits,
+    platformUrl,
+    engine: `node${process.versions.node}-v8-${process.versions.v8}`.toLowerCase().replace(/[^a-z0-9.-]/g, '-'),
+    environment: (projectId, functionId) => variables.environment(projectId, functionId),
+    unpackTree: (key) => trees.folderOf(key),
+  });
+  const routes = createFunctionRoutes({ store, changes });
+  const recorder = createRecorder({ executions: store.executions, log });
+  const admission = createAdmission(limits);
+  const invoke = createInvoke({
+    routes,
+    admission,
+    pool,
+    recorder,
+    clock,
+    ids,
+    limits,
+    platformUrl,
+    targetOf,
+    describeUnready: ({ fn }) => describeUnready(store, fn),
+    onEnded: (execution) => meter.execution(execution.row()),
+  });
+  changes.subscribe((change) => retireWorkers(change, { pool, routes, log }));
+
+  const readings = (): Readings => {
+    const { live, starting, blanks, memoryBytes } = pool.readings();
+    return {
+      workers_live: live,
+      workers_starting: starting,
+      workers_blank: blanks,
+      workers_memory_bytes: memoryBytes,
+      executions_running: invoke.inFlight,
+      executions_queued: admission.waiting,
+      records_pending: recorder.backlog,
+      store_lag_seconds: recorder.oldestMs / 1000,
+    };
+  };
+  return { invoke, routes, pool, recorder, meter };
+}
+
+function poolSettings({ config, sandbox, clock, log, egress }: Drivers) {
+  const { limits } = config;
+  return {
+    sandbox,
+    clock,
+    log,
+    launch: { memoryMb: limits.memoryMb, tmpMb: limits.tmpMb, processes: limits.processes, egressSocket: egress.socketPath },
+    blanks: config.blanks,
+    idleMs: limits.workerIdleSeconds * 1000,
+    memoryBudgetBytes: config.memoryBudgetMb * 1_048_576,
+  };
+}
+
+function coldStartCounters(meter: Meter) {
+  return {
+    onColdStart: (ms: number, cacheRejected: boolean): void => {
+      meter.coldStart(ms);
+      if (cacheRejected) meter.cacheRejected();
+    },
+  };
+}
+
+/** A worker keeps the code, settings and variables it was started with. */
+function retireWorkers(
+  { kind, projectId, functionId }: Change,
+  { pool, routes, log }: { pool: WorkerPool; routes: FunctionRoutes; log: Log },
+): void {
+  if (kind === 'key') return;
+  if (kind !== 'deployment' || functionId === undefined) {
+    pool.retire(projectId, functionId);
+    return;
+  }
+  // A deployment that failed, or is not to be the active one, leaves the worker of the active one warm.
+  Promise.resolve(routes.byId(projectId, functionId)).then(
+    (routed) => pool.retire(projectId, functionId, routed?.deployment?.id),
+    (error: unknown) => log.warn({ err: error, functionId }, 'Cannot tell which worker a deployment replaces'),
+  );
+}
+
+async function describeUnready(store: Store, fn: FunctionRow): Promise<string> {
+  const latest = await store.deployments.latest(fn.projectId, fn.id);
+  if (latest === null) return `Cannot execute "${fn.path}": it has no deployment yet. Deploy it with \`martlet deploy\`.`;
+  const why = latest.errorMessage === '' ? '' : ` (${latest.errorMessage})`;
+  return `Cannot execute "${fn.path}": no deployment is active; the newest is ${latest.status}${why}.`;
+}
