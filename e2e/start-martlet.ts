@@ -14,12 +14,18 @@ const MARTLET = join(REPOSITORY, 'packages/cli/bin/martlet.mjs');
 const READY_WITHIN_MS = 120_000;
 const LIVE_WITHIN_MS = 120_000;
 
-export interface Ready {
+interface ReadyLine {
   readonly url: string;
   readonly project: string;
-  readonly apiKey: string;
+  /** `serve` prints it at its first start only. */
+  readonly apiKey?: string;
   readonly tier: string;
+  /** Of the server itself, which is not always the process that was started. */
   readonly pid: number;
+}
+
+export interface Ready extends ReadyLine {
+  readonly apiKey: string;
 }
 
 export interface Martlet {
@@ -32,7 +38,9 @@ export interface Martlet {
   api(path: string): Promise<Response>;
   /** The record of the execution that gave this answer, once it has ended. */
   executionOf(response: Response): Promise<ExecutionResource>;
-  /** Asks the server to end, waits until it has, removes its data. Resolves with its exit code. */
+  /** Resolves with the exit code once the process has ended, whoever ended it; null after a signal. */
+  readonly ended: Promise<number | null>;
+  /** Asks the server to end, waits until it has, removes a data folder that it was not given. Resolves with its exit code. */
   stop(): Promise<number | null>;
 }
 
@@ -41,11 +49,15 @@ export interface StartOptions {
   readonly command?: readonly [string, ...string[]];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Data folder, which then stays; default: a new one. */
+  readonly data?: string;
+  /** Key for the control API where the ready line has none. */
+  readonly apiKey?: string;
 }
 
 /** `args` as after `martlet`, e.g. `['dev', folder]`; port and data folder are added. */
 export async function startMartlet(args: readonly string[], options: StartOptions = {}): Promise<Martlet> {
-  const data = await mkdtemp(join(tmpdir(), 'martlet-e2e-data-'));
+  const data = options.data ?? (await mkdtemp(join(tmpdir(), 'martlet-e2e-data-')));
   const [program, ...first] = options.command ?? [process.execPath, MARTLET];
   const child = spawn(program, [...first, '--json', ...args, '--port', '0', '--data', data], {
     cwd: options.cwd ?? REPOSITORY,
@@ -60,12 +72,12 @@ export async function startMartlet(args: readonly string[], options: StartOption
   const stop = async () => {
     child.kill('SIGTERM');
     const code = await Promise.race([ended, sleep(30_000, undefined, { ref: false }).then(() => killed(child, ended))]);
-    await rm(data, { recursive: true, force: true });
+    if (options.data === undefined) await rm(data, { recursive: true, force: true });
     return code;
   };
   try {
-    const ready = await readyLine(child, ended);
-    return { ready, output: () => output, stop, ...client(ready) };
+    const ready = { apiKey: options.apiKey ?? '', ...(await readyLine(child, ended)) };
+    return { ready, output: () => output, ended, stop, ...client(ready) };
   } catch (error) {
     await stop();
     throw new Error(`${(error as Error).message}\n${output}`, { cause: error });
@@ -101,7 +113,7 @@ function client(ready: Ready): Pick<Martlet, 'call' | 'api' | 'executionOf'> {
   };
 }
 
-function readyLine(child: ChildProcess, ended: Promise<number | null>): Promise<Ready> {
+function readyLine(child: ChildProcess, ended: Promise<number | null>): Promise<ReadyLine> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`The server was not ready within ${READY_WITHIN_MS} ms.`)), READY_WITHIN_MS);
     void ended.then((code) => {
@@ -112,7 +124,7 @@ function readyLine(child: ChildProcess, ended: Promise<number | null>): Promise<
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.startsWith('{"event":"ready"')) return;
       clearTimeout(timer);
-      resolve(JSON.parse(line) as Ready);
+      resolve(JSON.parse(line) as ReadyLine);
     });
   });
 }
