@@ -49,9 +49,21 @@ export function openTo(scopes: string | readonly [string, ...string[]], body: Bo
     if (!holdsScope(c.var.principal, accepted)) {
       throw new PlatformError('general_unauthorized_scope', missingScopes(c.var.principal, accepted, new URL(c.req.url).hostname));
     }
+    c.req.raw = ownRequest(c.req.raw);
     return bounded(c, next);
   });
   return { middleware, security: accepted.map((scope) => ({ apiKey: [scope] })) };
+}
+
+/**
+ * A body whose length is not told is read and put into a new Request by the limit. From the stand-in that the HTTP
+ * adapter hands over no Request can be made, so that one of the web's own takes its place.
+ */
+function ownRequest(request: Request): Request {
+  const { method, url, headers, body, signal } = request;
+  if (body === null || headers.has('content-length')) return request;
+  const init: RequestInit & { duplex: 'half' } = { method, headers: [...headers], body, duplex: 'half', signal };
+  return new Request(url, init);
 }
 
 export function readCredentials(c: ApiContext): Credentials {
