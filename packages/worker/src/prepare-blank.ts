@@ -2,6 +2,7 @@
  * Everything a blank can do before it knows its function: load built-ins, install the globals, and serve a few dummy
  * requests so that V8 has compiled the way of a request (measured: hand-over to first response 3.2 → 1.6 ms).
  */
+import { tmpdir } from 'node:os';
 import { FRAME_HEADER_BYTES, FrameType, layOutRequest, type LoadMessage, type RequestHead } from '@martlet/protocol/frames';
 import { installConsole } from './console/console-capture.ts';
 import { installDenoShim } from './deno/deno-shim.ts';
@@ -16,9 +17,15 @@ const DUMMY_REQUESTS = 20;
 
 export async function prepareBlank(life: WorkerLife): Promise<void> {
   preloadBuiltIns();
+  offerTemporaryFolder();
   installGlobals(life);
   failOnlyTheCause(life);
   await serveDummyRequests();
+}
+
+/** A sandbox promises that the working folder can be written to, and of a plain process that is all; behind a wall it is /tmp. */
+function offerTemporaryFolder(): void {
+  if (process.cwd() !== tmpdir()) process.env['TMPDIR'] = process.cwd();
 }
 
 function installGlobals(life: WorkerLife): void {

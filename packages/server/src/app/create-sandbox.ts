@@ -32,7 +32,7 @@ export function assertTier(probe: SandboxProbe, wanted: Tier): void {
   const reasons = probe.checks.filter((check) => !check.ok).map((check) => `${check.feature}: ${check.detail}`);
   throw new PlatformError(
     'sandbox_tier_too_low',
-    `Cannot serve: this host gives sandbox tier ${probe.tier}, wanted is ${wanted}. ${reasons.join(' ')} To accept the weaker tier, set MARTLET_SANDBOX_TIER=${probe.tier}.`,
+    `Cannot serve: this host gives sandbox tier ${probe.tier}, wanted is ${wanted} (${reasons.join('; ')}). To accept the weaker tier, set MARTLET_SANDBOX_TIER=${probe.tier}.`,
   );
 }
 
