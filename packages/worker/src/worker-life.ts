@@ -105,7 +105,7 @@ export class WorkerLife {
 
   #serve(execution: Execution, body: RequestBody, served: ServedFunction): void {
     if (this.#code !== undefined) loadLog.moveTo(execution);
-    void executions.run(execution, serve, execution, body, served);
+    executions.run(execution, serve, execution, body, served);
   }
 
   readonly #onFinished = (execution: Execution): void => {

@@ -188,7 +188,7 @@ function createAnswering(clock: Clock, ids: { next(): string }) {
           ? { status: outcome.status < 500 ? 'completed' : 'failed', responseStatus: outcome.status }
           : { status: 'failed', errorCode: outcome.code, responseStatus: 0 }),
       });
-      return { executionId: id, outcome, row: () => row, lines: () => state.lines, ended: Promise.resolve() };
+      return { id, outcome, row: () => row, lines: () => state.lines, ended: Promise.resolve() };
     },
     cancel: (_projectId, id) => {
       const found = pending.get(id);

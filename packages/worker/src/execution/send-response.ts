@@ -15,19 +15,33 @@ export class ResponseInvalid extends Error {
   override readonly name = 'ResponseInvalid';
 }
 
-export async function sendResponse(execution: Execution, response: Response): Promise<void> {
+/** @returns a promise when the body is sent in chunks */
+export function sendResponse(execution: Execution, response: Response): Promise<void> | undefined {
   const { status } = response;
   const headers = flatten(response.headers);
   if (status < 200 || status > 599) throw new ResponseInvalid(`Cannot answer with status ${status}: it must be from 200 to 599`);
   const raw = FunctionResponse.rawBody(response);
-  const bytes = typeof raw === 'string' ? Buffer.from(raw) : (raw ?? (response.body === null ? EMPTY : undefined));
-  if (bytes !== undefined && bytes.length <= INLINE_BODY_BYTES) {
-    execution.respond(status, headers, bytes);
-    return;
-  }
+  const body = typeof raw === 'string' ? Buffer.from(raw) : (raw ?? response.body ?? undefined);
+  return sendParts(execution, { status, headers, body });
+}
+
+export interface SentParts {
+  readonly status: number;
+  /** Flat name, value, …; checked. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | undefined;
+}
+
+export function sendParts(execution: Execution, { status, headers, body = EMPTY }: SentParts): Promise<void> | undefined {
+  if (!(body instanceof Uint8Array) || body.length > INLINE_BODY_BYTES) return sendInChunks(execution, { status, headers, body });
+  execution.respond(status, headers, body);
+  return undefined;
+}
+
+async function sendInChunks(execution: Execution, { status, headers, body }: SentParts): Promise<void> {
   if (!execution.beginResponse(status, headers)) return;
-  if (bytes !== undefined) await sendBytes(execution, bytes);
-  else if (response.body !== null) await sendStream(execution, response.body);
+  if (body instanceof Uint8Array) await sendBytes(execution, body);
+  else if (body !== undefined) await sendStream(execution, body);
   execution.endResponse();
 }
 

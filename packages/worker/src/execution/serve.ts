@@ -6,10 +6,10 @@ import { ExecutionContext } from './execution-context.ts';
 import type { Execution } from './execution.ts';
 import { FunctionRequest } from '../web/function-request.ts';
 import { HandlerFailure } from './handler-failure.ts';
-import type { AppwriteHandler, Handler, RequestHandler } from './handler.ts';
+import type { AppwriteHandler, Handler } from './handler.ts';
 import { platformHeaders, requestHeaders } from './platform-headers.ts';
 import { BodyTooLarge, type RequestBody } from '../web/request-body.ts';
-import { ResponseInvalid, sendResponse } from './send-response.ts';
+import { ResponseInvalid, sendParts, sendResponse } from './send-response.ts';
 
 export interface ServedFunction {
   readonly message: LoadMessage;
@@ -17,24 +17,23 @@ export interface ServedFunction {
   describeError(error: unknown): Omit<FailureMessage, 'kind'>;
 }
 
-/** Never rejects: what goes wrong becomes the failure of the execution. */
-export async function serve(execution: Execution, body: RequestBody, served: ServedFunction): Promise<void> {
+/**
+ * Starts the handler; what it returns, now or later, becomes the answer, and what goes wrong the failure of the execution.
+ * Written without `async`, since each function of it costs a promise and three turns of the microtask queue per request.
+ */
+export function serve(execution: Execution, body: RequestBody, served: ServedFunction): void {
+  const onFailure = (error: unknown): void => fail(execution, error, served);
   try {
-    const { handler } = served;
-    if (handler.shape === 'appwrite') await serveAppwrite(execution, body, { ...served, call: handler.call });
-    else await serveRequest(execution, body, { ...served, call: handler.call });
+    const result = callHandler(execution, body, served);
+    if (result instanceof Promise) result.then((value) => answer(execution, value)).catch(onFailure);
+    else answer(execution, result)?.catch(onFailure);
   } catch (error) {
-    const failure = { kind: failureKind(error), ...served.describeError(error) };
-    execution.log('error', 'errors', failure.stack);
-    execution.fail(failure);
+    onFailure(error);
   }
 }
 
-async function serveRequest(
-  execution: Execution,
-  body: RequestBody,
-  { message, call }: ServedFunction & { call: RequestHandler },
-): Promise<void> {
+function callHandler(execution: Execution, body: RequestBody, { message, handler }: ServedFunction): unknown {
+  if (handler.shape === 'appwrite') return callAppwrite(execution, body, { message, call: handler.call });
   const request = new FunctionRequest({
     url: execution.head.url,
     method: execution.head.method,
@@ -42,43 +41,60 @@ async function serveRequest(
     signal: () => execution.signal,
     body,
   });
-  const result = await call(request, new ExecutionContext(execution, message));
-  if (isResponse(result)) {
-    await sendResponse(execution, result);
-    return;
-  }
-  // An Appwrite handler whose parameter the detection did not recognise still returns what `res` made.
-  if (typeof result === 'object' && result !== null && 'statusCode' in result) respondWithParts(execution, result);
-  else throw new HandlerFailure('no_response', `Cannot answer: the handler returned ${describe(result)} instead of a Response.`);
+  const result = handler.call(request, new ExecutionContext(execution, message));
+  // A promise of another realm, or of a library, is still something to wait for.
+  return isThenable(result) && !(result instanceof Promise) ? Promise.resolve(result) : result;
 }
 
-async function serveAppwrite(
+async function callAppwrite(
   execution: Execution,
   body: RequestBody,
-  { message, call }: ServedFunction & { call: AppwriteHandler },
-): Promise<void> {
+  { message, call }: { message: LoadMessage; call: AppwriteHandler },
+): Promise<unknown> {
   const { head } = execution;
-  const context = createAppwriteContext({
-    request: { method: head.method, url: head.url, headers: head.headers },
-    bodyBytes: await body.bytes(),
-    platformHeaders: platformHeaders(head, message.projectId),
-    log: (...values) => execution.log('info', 'logs', formatAppwriteLog(values)),
-    error: (...values) => execution.log('error', 'errors', formatAppwriteLog(values)),
-  });
-  const result = await call(context);
-  if (isResponse(result)) await sendResponse(execution, result);
-  else respondWithParts(execution, result);
+  const result = await call(
+    createAppwriteContext({
+      request: { method: head.method, url: head.url, headers: head.headers },
+      bodyBytes: await body.bytes(),
+      platformHeaders: platformHeaders(head, message.projectId),
+      log: (...values) => execution.log('info', 'logs', formatAppwriteLog(values)),
+      error: (...values) => execution.log('error', 'errors', formatAppwriteLog(values)),
+    }),
+  );
+  // Also nothing, or a plain object, is an answer of such a handler, or a failure in the contract's own words.
+  return isResponse(result) ? result : new AppwriteAnswer(result);
 }
 
-function respondWithParts(execution: Execution, output: unknown): void {
-  const { status, headers, body } = toResponseParts(output);
-  if (body === undefined || body.length <= 65_536) {
-    execution.respond(status, headers, body ?? new Uint8Array(0));
-    return;
+class AppwriteAnswer {
+  readonly output: unknown;
+
+  constructor(output: unknown) {
+    this.output = output;
   }
-  const pairs: [string, string][] = [];
-  for (let at = 0; at + 1 < headers.length; at += 2) pairs.push([headers[at] as string, headers[at + 1] as string]);
-  void sendResponse(execution, new Response(Buffer.from(body), { status, headers: pairs }));
+}
+
+/** @returns a promise where there is something left to send */
+function answer(execution: Execution, result: unknown): Promise<void> | undefined {
+  if (isResponse(result)) return sendResponse(execution, result);
+  if (result instanceof AppwriteAnswer) return answerWithParts(execution, result.output);
+  // An Appwrite handler whose parameter the detection did not recognise still returns what `res` made.
+  if (typeof result === 'object' && result !== null && 'statusCode' in result) return answerWithParts(execution, result);
+  throw new HandlerFailure('no_response', `Cannot answer: the handler returned ${describe(result)} instead of a Response.`);
+}
+
+function answerWithParts(execution: Execution, output: unknown): Promise<void> | undefined {
+  const { status, headers, body } = toResponseParts(output);
+  return sendParts(execution, { status, headers, body });
+}
+
+function fail(execution: Execution, error: unknown, { describeError }: ServedFunction): void {
+  const failure = { kind: failureKind(error), ...describeError(error) };
+  execution.log('error', 'errors', failure.stack);
+  execution.fail(failure);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 /** Also true for the `Response` of another realm or of the npm package undici. */

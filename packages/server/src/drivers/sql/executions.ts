@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { ErrorCode, ExecutionStatus, LogLine, Trigger } from '@martlet/protocol';
 import type { executionAttributes } from '../../domain/list-attributes.ts';
-import type { ExecutionRow, ListQuery, Page } from '../../ports/store.ts';
+import type { ExecutionRow, Filter, ListQuery, Page } from '../../ports/store.ts';
 import { listPage, type AttributeColumns } from './list-page.ts';
 import type { Cell } from './row-codec.ts';
 import type { Database, ExecutionTable } from './schema.ts';
@@ -133,8 +133,19 @@ export function listExecutions(
 ): Promise<Page<ExecutionRow>> {
   const scope = [sql`project_id = ${at.projectId}`];
   if (at.functionId !== null) scope.push(sql`function_id = ${at.functionId}`);
+  // Written as in the partial index, which a bound value would not match.
+  const search = at.query.filters.some(isFailedOnly) ? [sql`status = 'failed'`] : [];
   if (at.readerUserId !== undefined) scope.push(sql`user_id = ${at.readerUserId}`);
-  return listPage(db, { noun: 'Execution', table: 'executions', scope, attributes, insertion: ['created_at', 'seq'], decode }, at.query);
+  return listPage(
+    db,
+    { noun: 'Execution', table: 'executions', scope, search, attributes, insertion: ['created_at', 'seq'], decode },
+    at.query,
+  );
+}
+
+/** The one status that people search for among many; each further index costs every execution a tenth of its write. */
+function isFailedOnly(filter: Filter): boolean {
+  return filter.kind === 'equal' && filter.attribute === 'status' && filter.values.length === 1 && filter.values[0] === 'failed';
 }
 
 export async function executionLines(db: Database, id: string): Promise<readonly LogLine[]> {

@@ -4,7 +4,8 @@ import { PlatformError } from '@martlet/protocol';
 import type { Principal } from '../../domain/principal.ts';
 import type { Log } from '../../ports/log.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
-import type { CallerSignal, Invoke, InvokeRequest } from '../../services/invoke/invocation.ts';
+import { after } from '../../services/invoke/after.ts';
+import type { CallerSignal, Invoke, Invoked, InvokeRequest } from '../../services/invoke/invocation.ts';
 import { createCors } from './cors.ts';
 import { addressOfHost, addressOfUrl, type FunctionAddress } from './function-address.ts';
 import { originOf, readBody, readHeaders, type Credentials } from './read-request.ts';
@@ -46,49 +47,54 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
         return true;
       }
       if (address === undefined) return false;
-      answer(request, response, address).catch((error: unknown) => refuse(request, response, error));
+      answer(request, response, address);
       return true;
     },
   };
 
-  async function answer(request: IncomingMessage, response: ServerResponse, address: FunctionAddress): Promise<void> {
+  function answer(request: IncomingMessage, response: ServerResponse, address: FunctionAddress): void {
     const preflight = cors.preflight(request);
     if (preflight !== undefined) {
       response.writeHead(204, [...preflight]).end();
       return;
     }
-    const invokeRequest = await parse(request, response, address);
-    const invoked = await options.invoke.invoke(invokeRequest);
-    await writeOutcome(response, invoked, cors.headersFor(request));
+    const onRefusal = (error: unknown): void => refuse(request, response, error);
+    try {
+      const invoked = after(parse(request, response, address), (parsed) => options.invoke.invoke(parsed)) as Promise<Invoked>;
+      invoked.then((value) => writeOutcome(response, value, cors.headersFor(request))).catch(onRefusal);
+    } catch (error) {
+      onRefusal(error);
+    }
   }
 
   /** @throws {PlatformError} */
-  async function parse(request: IncomingMessage, response: ServerResponse, address: FunctionAddress): Promise<InvokeRequest> {
+  function parse(request: IncomingMessage, response: ServerResponse, address: FunctionAddress): InvokeRequest | Promise<InvokeRequest> {
     const method = request.method ?? 'GET';
     if (FORBIDDEN_METHODS.has(method)) throw new PlatformError('general_bad_request', `Cannot call a function with the method ${method}.`);
     const headers = readHeaders(request.rawHeaders);
-    const identified = options.identify(headers.credentials);
-    const principal = identified instanceof Promise ? await identified : identified;
-    const projectId = address.projectId ?? headers.project ?? projectOf(principal) ?? options.defaultProjectId;
-    const found = routes.byPath(projectId, address.path);
-    const route = found instanceof Promise ? await found : found;
-    if (route === null)
-      throw new PlatformError('function_not_found', `Cannot find a function for "${address.path}" in project "${projectId}".`);
-    const body = readBody(request);
-    return {
-      projectId,
-      functionId: route.routed.fn.id,
-      principal,
-      trigger: 'http',
-      method,
-      origin: originOf(request),
-      path: (route.subPath === '' ? '/' : route.subPath) + address.query,
-      headers: headers.forFunction,
-      body: body instanceof Promise ? await body : body,
-      clientIp: clientIp(request),
-      hops: principal.kind === 'execution' ? principal.hops + 1 : 0,
-      signal: new ConnectionSignal(response),
-    };
+    const signal = new ConnectionSignal(response);
+    return after(options.identify(headers.credentials), (principal) => {
+      const projectId = address.projectId ?? headers.project ?? projectOf(principal) ?? options.defaultProjectId;
+      return after(routes.byPath(projectId, address.path), (route) => {
+        if (route === null) {
+          throw new PlatformError('function_not_found', `Cannot find a function for "${address.path}" in project "${projectId}".`);
+        }
+        return after(readBody(request), (body) => ({
+          projectId,
+          functionId: route.routed.fn.id,
+          principal,
+          trigger: 'http' as const,
+          method,
+          origin: originOf(request),
+          path: (route.subPath === '' ? '/' : route.subPath) + address.query,
+          headers: headers.forFunction,
+          body,
+          clientIp: clientIp(request),
+          hops: principal.kind === 'execution' ? principal.hops + 1 : 0,
+          signal,
+        }));
+      });
+    });
   }
 
   function clientIp(request: IncomingMessage): string {

@@ -8,7 +8,7 @@ const BODILESS = new Set([204, 205, 304]);
 const JOINED_BYTES_MAX = 8192;
 
 export function writeOutcome(response: ServerResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
-  const { outcome, executionId } = invoked;
+  const { outcome, id: executionId } = invoked;
   if (outcome.kind === 'failed') {
     writeError(response, { code: outcome.code, message: messageForCaller(outcome.code, outcome.message), executionId, extraHeaders });
     return undefined;

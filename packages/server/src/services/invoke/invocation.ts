@@ -29,6 +29,8 @@ export interface InvokeRequest {
 /** The part of an `AbortSignal` that is needed here; a real one costs the hot path 1 µs. */
 export interface CallerSignal {
   readonly aborted: boolean;
+  /** A `PlatformError` when the platform gave up on the caller's behalf. */
+  readonly reason?: unknown;
   addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void;
 }
 
@@ -38,7 +40,7 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 export interface Invoked {
-  readonly executionId: string;
+  readonly id: string;
   readonly outcome: Outcome;
   /** The record as it is now; final once `ended` has settled. */
   row(): ExecutionRow;
@@ -55,7 +57,7 @@ export interface PendingExecution {
 export interface Invoke {
   /**
    * Executes a function and resolves when its response begins or it has failed.
-   * @throws {PlatformError} when it is refused: unknown, not ready, not allowed, no room, draining
+   * @throws {PlatformError} when it is refused: unknown, not ready, not allowed, no room, draining; at once or as a rejection
    */
   invoke(request: InvokeRequest): Promise<Invoked>;
   /** Ends a running execution. @returns whether there was one */

@@ -1,12 +1,14 @@
 /** The story of one execution; see `invocation.ts` for its words. */
 import { timingSafeEqual } from 'node:crypto';
-import { PlatformError, type Limits } from '@martlet/protocol';
+import { isPlatformError, PlatformError, type Limits } from '@martlet/protocol';
 import { mayExecute, type Principal } from '../../domain/principal.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
+import type { FunctionRow } from '../../ports/store.ts';
 import type { Worker } from '../workers/worker.ts';
 import type { WorkerPool, WorkerTarget } from '../workers/worker-pool.ts';
 import type { Admission } from './admission.ts';
+import { after } from './after.ts';
 import { createLineFollowers } from './follow-lines.ts';
 import type { FunctionRoutes, RoutedFunction } from './function-routes.ts';
 import type { Invoke, Invoked, InvokeRequest } from './invocation.ts';
@@ -83,39 +85,45 @@ export function createInvoke(options: InvokeOptions): Invoker {
     },
   };
 
-  async function invoke(request: InvokeRequest): Promise<Invoked> {
+  function invoke(request: InvokeRequest): Promise<Invoked> {
     if (draining) throw new PlatformError('server_draining', { retryAfterSeconds: 1 });
-    const route = routes.byId(request.projectId, request.functionId);
-    const routed = await ready(request, route instanceof Promise ? await route : route);
+    const invoked = after(routes.byId(request.projectId, request.functionId), (routed) =>
+      after(ready(request, routed), (readyFunction) => admit(request, readyFunction)),
+    );
+    return invoked instanceof Promise ? invoked : Promise.resolve(invoked);
+  }
+
+  function admit(request: InvokeRequest, routed: ReadyFunction): Promise<Invoked> {
     const place = admission.enter(routed.fn);
     const execution = createExecution(request, routed);
-    if (place !== undefined) await place;
+    return place === undefined ? run(execution, routed) : place.then(() => run(execution, routed));
+  }
+
+  function run(execution: RunningExecution, { fn, deployment }: ReadyFunction): Promise<Invoked> {
     begin(execution);
-    const worker = pool.live(routed.deployment.id);
-    if (worker === undefined) await startWorkerAndExecute(execution);
-    else execute(execution, worker);
-    const outcome = await execution.outcome;
-    if (routed.fn.durability === 'strict' && (outcome.kind === 'failed' || outcome.body instanceof Uint8Array))
-      await execution.whenRecorded();
-    return {
-      executionId: execution.id,
-      outcome,
-      row: () => execution.row(),
-      lines: () => execution.lines(),
-      get ended() {
-        return execution.whenRecorded();
-      },
-    };
+    const worker = pool.live(deployment.id);
+    if (worker === undefined) return startWorkerAndExecute(execution).then(() => answerOf(execution, fn));
+    execute(execution, worker);
+    return answerOf(execution, fn);
+  }
+
+  function answerOf(execution: RunningExecution, fn: FunctionRow): Promise<Invoked> {
+    return fn.durability === 'strict' ? execution.answered.then(onceRecorded) : execution.answered;
+  }
+
+  /** A stream has its record after its end, which comes after the answer has begun. */
+  async function onceRecorded(invoked: Invoked): Promise<Invoked> {
+    if (invoked.outcome.kind === 'failed' || invoked.outcome.body instanceof Uint8Array) await invoked.ended;
+    return invoked;
   }
 
   /** @throws {PlatformError} when the function is not there, has nothing to run, or the caller may not run it */
-  async function ready(request: InvokeRequest, routed: RoutedFunction | null): Promise<ReadyFunction> {
+  function ready(request: InvokeRequest, routed: RoutedFunction | null): ReadyFunction | Promise<never> {
     if (routed === null) throw new PlatformError('function_not_found');
-    const { fn, deployment } = routed;
+    const { fn } = routed;
     if (!fn.enabled && request.principal.kind !== 'key')
       throw new PlatformError('function_disabled', `Cannot execute "${fn.path}": it is disabled.`);
-    if (deployment === null)
-      throw new PlatformError('function_not_ready', { message: await options.describeUnready(routed), retryAfterSeconds: 1 });
+    if (!isReady(routed)) return refuseUnready(routed);
     if (!mayExecute(request.principal, fn.projectId, fn.execute)) {
       const roles = fn.execute.length === 0 ? 'no role may, only API keys' : `only ${fn.execute.join(', ')} may`;
       throw new PlatformError('user_unauthorized', `Cannot execute "${fn.path}" as ${request.principal.kind}: ${roles}.`);
@@ -125,7 +133,11 @@ export function createInvoke(options: InvokeOptions): Invoker {
         'execution_hops_exceeded',
         `Cannot execute "${fn.path}": ${request.hops} functions called each other already.`,
       );
-    return routed as ReadyFunction;
+    return routed;
+  }
+
+  async function refuseUnready(routed: RoutedFunction): Promise<never> {
+    throw new PlatformError('function_not_ready', { message: await options.describeUnready(routed), retryAfterSeconds: 1 });
   }
 
   function createExecution(request: InvokeRequest, routed: RoutedFunction): RunningExecution {
@@ -139,6 +151,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
       now: clock.now(),
       onLine: followers.line,
       onEnd,
+      whenRecorded: recorder.whenRecorded,
     });
   }
 
@@ -204,15 +217,17 @@ export function createInvoke(options: InvokeOptions): Invoker {
   }
 
   function callerGone(execution: RunningExecution): void {
-    if (execution.ended) return;
-    execution.fail('execution_canceled', 'The caller went away.');
+    if (execution.hasEnded) return;
+    const reason = execution.request.signal?.reason;
+    if (isPlatformError(reason)) execution.fail(reason.code, reason.message);
+    else execution.fail('execution_canceled', 'The caller went away.');
     execution.exchange?.cancel('The caller went away');
   }
 
   function stop(execution: RunningExecution, reason: string): void {
     execution.exchange?.cancel(reason);
     setTimeout(() => {
-      if (!execution.ended) void execution.worker?.condemn('canceled', STOP_GRACE_MS);
+      if (!execution.hasEnded) void execution.worker?.condemn('canceled', STOP_GRACE_MS);
     }, STOP_GRACE_MS);
   }
 
@@ -220,7 +235,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     running.delete(execution.id);
     admission.leave(execution.routed.fn);
     if (execution.worker !== undefined) execution.worker.failuresInRow = execution.failed ? execution.worker.failuresInRow + 1 : 0;
-    execution.recorded = recorder.ended(execution);
+    recorder.ended(execution);
     followers.ended(execution);
     options.onEnded(execution);
     if (running.size === 0) onIdle?.();
@@ -240,6 +255,10 @@ export function createInvoke(options: InvokeOptions): Invoker {
       hops: execution.request.hops,
     };
   }
+}
+
+function isReady(routed: RoutedFunction): routed is ReadyFunction {
+  return routed.deployment !== null;
 }
 
 type ReadyFunction = RoutedFunction & { readonly deployment: NonNullable<RoutedFunction['deployment']> };

@@ -19,8 +19,10 @@ export interface Recordable {
 
 export interface Recorder {
   began(execution: Recordable): void;
-  /** The execution has its final row. The promise settles when the row is durable; it never rejects. */
-  ended(execution: Recordable): Promise<void>;
+  /** The execution has its final row. */
+  ended(execution: Recordable): void;
+  /** Settles when the final row of an execution that has ended is durable. Never rejects. */
+  whenRecorded(executionId: string): Promise<void>;
   pending(executionId: string): PendingExecution | undefined;
   /** Rows that wait for their commit. */
   readonly backlog: number;
@@ -31,8 +33,8 @@ export interface Recorder {
   close(): Promise<void>;
 }
 
-/** A record is to be visible 10 ms after the answer; half of that goes to waiting for company in the commit. */
-const FLUSH_MS = 4;
+/** A record is to be visible 10 ms after the answer; most of that goes to waiting for company in the commit. */
+const FLUSH_MS = 6;
 const BATCH_MAX = 1000;
 const LATE_MS = 100;
 /** Lines of a long execution reach the store this often. */
@@ -42,13 +44,39 @@ const RETRY_MS = 500;
 const FLUSH_MS_MAX = 10_000;
 
 interface Entry {
-  readonly execution: Recordable;
+  /**
+   * What is on record now. After the end it is a plain copy: the execution itself holds request, response and sockets,
+   * which would live on until the commit and be copied by the garbage collector.
+   */
+  execution: Recordable;
   linesWritten: number;
   writtenAt: number;
   ended: boolean;
   /** Milliseconds of `performance.now()`. */
   endedAt: number;
-  settle: (() => void) | undefined;
+  waiters: (() => void)[] | undefined;
+}
+
+class FinalRecord implements Recordable {
+  readonly id: string;
+  readonly beganAt: number;
+  readonly #row: ExecutionRow;
+  readonly #lines: readonly LogLine[];
+
+  constructor(execution: Recordable) {
+    this.id = execution.id;
+    this.beganAt = execution.beganAt;
+    this.#row = execution.row();
+    this.#lines = execution.lines();
+  }
+
+  row(): ExecutionRow {
+    return this.#row;
+  }
+
+  lines(): readonly LogLine[] {
+    return this.#lines;
+  }
 }
 
 export function createRecorder({ executions, log }: { executions: ExecutionStore; log: Log }): Recorder {
@@ -61,17 +89,22 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
 
   return {
     began(execution) {
-      entries.set(execution.id, { execution, linesWritten: 0, writtenAt: 0, ended: false, endedAt: 0, settle: undefined });
+      entries.set(execution.id, { execution, linesWritten: 0, writtenAt: 0, ended: false, endedAt: 0, waiters: undefined });
     },
     ended(execution) {
       const entry = entries.get(execution.id);
-      if (entry === undefined) return Promise.resolve();
+      if (entry === undefined) return;
+      entry.execution = new FinalRecord(execution);
       entry.ended = true;
       entry.endedAt = performance.now();
       ready.push(entry);
       schedule();
+    },
+    whenRecorded(executionId) {
+      const entry = entries.get(executionId);
+      if (entry === undefined) return Promise.resolve();
       return new Promise((resolve) => {
-        entry.settle = resolve;
+        (entry.waiters ??= []).push(resolve);
       });
     },
     pending(executionId) {
@@ -152,7 +185,7 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
   function settle(entry: Entry): void {
     if (!entry.ended) return;
     entries.delete(entry.execution.id);
-    entry.settle?.();
+    entry.waiters?.forEach((resolve) => resolve());
   }
 
   function toWrite(entry: Entry): ExecutionWrite {

@@ -6,7 +6,7 @@ import { statusOfResponse } from '../../domain/execution-state.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
 import type { Answer, Exchange, ExchangeEvents } from '../workers/exchange.ts';
 import type { EndReason, Worker } from '../workers/worker.ts';
-import type { InvokeRequest, Outcome } from './invocation.ts';
+import type { Invoked, InvokeRequest, Outcome } from './invocation.ts';
 import type { RoutedFunction } from './function-routes.ts';
 
 export interface RunningExecutionOptions {
@@ -19,16 +19,21 @@ export interface RunningExecutionOptions {
   readonly now: number;
   readonly onLine: ((execution: RunningExecution, line: LogLine) => void) | undefined;
   readonly onEnd: (execution: RunningExecution) => void;
+  readonly whenRecorded: (id: string) => Promise<void>;
 }
 
-export class RunningExecution implements ExchangeEvents {
+/** Stands until there is one; whoever waits for `answered` never sees it. */
+const NO_OUTCOME: Outcome = { kind: 'failed', code: 'general_server_error', message: 'The execution has no outcome yet.' };
+
+export class RunningExecution implements ExchangeEvents, Invoked {
   readonly id: string;
   readonly token: string;
   readonly request: InvokeRequest;
   readonly routed: RoutedFunction;
   readonly beganAt = performance.now();
-  /** The response, or how it failed. Resolves once. */
-  readonly outcome: Promise<Outcome>;
+  /** Resolves once, to itself, when the response has begun or it has failed. */
+  readonly answered: Promise<Invoked>;
+  outcome: Outcome = NO_OUTCOME;
   exchange: Exchange | undefined;
   worker: Worker | undefined;
   timer: NodeJS.Timeout | undefined;
@@ -36,12 +41,10 @@ export class RunningExecution implements ExchangeEvents {
   handedOverAt = 0;
   cold: boolean | null = null;
   endedAt: number | null = null;
-  /** Settles when the final record is durable; set at the end. */
-  recorded: Promise<void> | undefined;
-  #onRecorded: ((recorded: Promise<void>) => void) | undefined;
   readonly #options: RunningExecutionOptions;
   readonly #lines: LogLine[] = [];
-  #resolve: (outcome: Outcome) => void = () => undefined;
+  #resolve: (invoked: Invoked) => void = () => undefined;
+  #onEnded: (() => void) | undefined;
   #answered = false;
   #errorCode: ErrorCode | null = null;
   #status = 0;
@@ -59,7 +62,7 @@ export class RunningExecution implements ExchangeEvents {
     this.token = options.token;
     this.request = options.request;
     this.routed = options.routed;
-    this.outcome = new Promise((resolve) => {
+    this.answered = new Promise((resolve) => {
       this.#resolve = resolve;
     });
   }
@@ -69,18 +72,16 @@ export class RunningExecution implements ExchangeEvents {
     return this.#errorCode !== null && this.#errorCode !== 'execution_canceled' && this.#errorCode !== 'execution_answered_error';
   }
 
-  get ended(): boolean {
+  get hasEnded(): boolean {
     return this.endedAt !== null;
   }
 
   /** Settles when nothing of it runs any longer and its final record is durable. */
-  whenRecorded(): Promise<void> {
-    return (
-      this.recorded ??
-      new Promise((resolve) => {
-        this.#onRecorded = resolve;
-      })
-    );
+  get ended(): Promise<void> {
+    if (this.endedAt !== null) return this.#options.whenRecorded(this.id);
+    return new Promise<void>((resolve) => {
+      this.#onEnded = resolve;
+    }).then(() => this.#options.whenRecorded(this.id));
   }
 
   onAnswer(answer: Answer): void {
@@ -96,7 +97,8 @@ export class RunningExecution implements ExchangeEvents {
     this.#status = answer.head.status;
     this.#responseHeaders = answer.head.headers;
     if (answer.head.status >= 500) this.#errorCode = 'execution_answered_error';
-    this.#resolve({ kind: 'response', status: answer.head.status, headers: answer.head.headers, body: answer.body });
+    this.outcome = { kind: 'response', status: answer.head.status, headers: answer.head.headers, body: answer.body };
+    this.#resolve(this);
   }
 
   onLog(line: LogLine): void {
@@ -128,7 +130,8 @@ export class RunningExecution implements ExchangeEvents {
     if (this.#answered) return;
     this.#answered = true;
     this.#status = errorSpecs[code].status;
-    this.#resolve({ kind: 'failed', code, message });
+    this.outcome = { kind: 'failed', code, message };
+    this.#resolve(this);
   }
 
   /** It ends without having reached a worker. */
@@ -190,7 +193,7 @@ export class RunningExecution implements ExchangeEvents {
     this.endedAt = this.#options.now + (performance.now() - this.beganAt);
     this.#finalRow = this.#makeRow();
     this.#options.onEnd(this);
-    if (this.recorded !== undefined) this.#onRecorded?.(this.recorded);
+    this.#onEnded?.();
   }
 
   /** The worker is gone before the execution had finished. */

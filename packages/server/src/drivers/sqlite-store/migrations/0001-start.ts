@@ -135,7 +135,7 @@ create table executions (
   facts text not null
 ) strict;
 create index executions_by_function on executions (project_id, function_id, created_at);
-create index executions_by_status on executions (project_id, function_id, status, created_at);
+create index executions_failed on executions (project_id, function_id, created_at) where status = 'failed';
 create index executions_by_project on executions (project_id, created_at);
 create index executions_by_user on executions (project_id, user_id, created_at) where user_id is not null;
 create index executions_by_end on executions (ended_at);

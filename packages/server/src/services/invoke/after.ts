@@ -1,0 +1,10 @@
+/**
+ * Goes on with a value, at once when it is there and later when it is promised. The hot path has its values at hand nearly
+ * always, and each `await` it does not take saves three turns of the microtask queue.
+ */
+export function after<Value, Result>(
+  value: Value | Promise<Value>,
+  next: (value: Value) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
