@@ -57,6 +57,7 @@ describe('a path of an archive', () => {
     'a\0b',
     'a\nb',
     'c:/x',
+    './/c:/x',
     'x'.repeat(ARCHIVE_PATH_LIMITS.segmentBytes + 1),
     'a/'.repeat(ARCHIVE_PATH_LIMITS.depth + 1),
     'é'.repeat(128),

@@ -14,8 +14,9 @@ export function readArchivePath(name: string): ArchivePath {
   if (name.length > ARCHIVE_PATH_LIMITS.characters) return refused(`its name has more than ${ARCHIVE_PATH_LIMITS.characters} characters`);
   if (hasControlCharacter(name)) return refused('its name has a control character');
   if (name.includes('\\')) return refused('its name has a backslash');
-  if (name.startsWith('/') || /^[A-Za-z]:/.test(name)) return refused('its path is absolute');
   const segments = name.split('/').filter((segment) => segment !== '' && segment !== '.');
+  // Of what is left, since the drive of "./C:/x" stands first when the dot is gone.
+  if (name.startsWith('/') || /^[A-Za-z]:/.test(segments[0] ?? '')) return refused('its path is absolute');
   if (segments.includes('..')) return refused('its path has a ".."');
   if (segments.length > ARCHIVE_PATH_LIMITS.depth) return refused(`it is more than ${ARCHIVE_PATH_LIMITS.depth} folders deep`);
   if (segments.some((segment) => utf8Length(segment) > ARCHIVE_PATH_LIMITS.segmentBytes)) {
