@@ -3,7 +3,7 @@
  * signal are made when they are asked for: constructing them takes 1 µs, a body stream 9 µs more, and most functions
  * read just the URL or one `json()`.
  */
-import type { RequestBody } from './request-body.ts';
+import { bodyOfResponse, type RequestBody } from './request-body.ts';
 
 const NativeRequest = globalThis.Request;
 const NativeResponse = globalThis.Response;
@@ -21,11 +21,12 @@ export interface RequestParts {
 /** What `globalThis.Request` becomes, so that `new Request(request)` sees the parts of a `FunctionRequest`. */
 export class PatchedRequest extends NativeRequest {
   constructor(input: RequestInfo | URL, init?: RequestInit) {
-    super(isFunctionRequest(input) ? input.toNative() : input, init);
+    super(isFunctionRequest(input) ? input.toNative(init?.body !== undefined && init.body !== null) : input, init);
   }
 
+  /** Subclasses of authors inherit this, and only their own objects are theirs. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return NativeRequest[Symbol.hasInstance](value);
+    return this === PatchedRequest ? NativeRequest[Symbol.hasInstance](value) : Function.prototype[Symbol.hasInstance].call(this, value);
   }
 }
 
@@ -41,6 +42,8 @@ class LazyRequest {
   #url: string | undefined;
   #headers: Headers | undefined;
   #plain: Request | undefined;
+  /** Owns the body once somebody wants more of it than to read it as a whole; from then on all is as native. */
+  #holder: Response | undefined;
   #used = false;
 
   constructor(parts: RequestParts) {
@@ -68,12 +71,11 @@ class LazyRequest {
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
-    return this.#parts.body.stream();
+    return this.#hold().body;
   }
 
   get bodyUsed(): boolean {
-    if (this.#used) return true;
-    return this.#parts.body.inline === undefined && (this.#parts.body.stream()?.locked ?? false);
+    return this.#used || (this.#holder?.bodyUsed ?? false);
   }
 
   /** A native request for what is the same for every request that arrives: mode, credentials, cache, … */
@@ -82,55 +84,76 @@ class LazyRequest {
   }
 
   async text(): Promise<string> {
-    return decode(await this.#take());
+    return this.#holder === undefined ? decode(await this.#take()) : this.#holder.text();
   }
 
   async json(): Promise<unknown> {
-    return JSON.parse(decode(await this.#take()));
+    return this.#holder === undefined ? JSON.parse(decode(await this.#take())) : this.#holder.json();
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#take();
+    // A copy, since a buffer of Node's pool can neither be handed over nor shown as a whole.
+    return this.#holder === undefined ? new Uint8Array(await this.#take()) : this.#holder.bytes();
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    const bytes = await this.#take();
-    return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+    return (await this.bytes()).buffer;
   }
 
   async blob(): Promise<Blob> {
-    return new Blob([await this.#take()], { type: this.headers.get('content-type') ?? '' });
+    return (await this.#whole()).blob();
   }
 
   async formData(): Promise<FormData> {
-    const type = this.headers.get('content-type') ?? '';
-    return new NativeResponse(await this.#take(), { headers: { 'content-type': type } }).formData();
+    return (await this.#whole()).formData();
   }
 
   clone(): Request {
-    if (this.bodyUsed) throw new TypeError('Cannot clone a request whose body has been used');
-    const { body } = this.#parts;
-    if (body.inline !== undefined) return new FunctionRequest({ ...this.#parts, headers: () => new Headers(this.headers) });
-    return this.toNative();
+    if (this.bodyUsed || this.#holder?.body?.locked === true) throw new TypeError('Cannot clone a request whose body has been used');
+    const body = this.#holder === undefined ? this.#parts.body.branch() : bodyOfResponse(this.#holder.clone());
+    return new FunctionRequest({ ...this.#parts, headers: () => new Headers(this.headers), body });
   }
 
-  /** A native request with the same parts, for the insides of the platform's own fetch; it takes the body along. */
-  toNative(): Request {
-    const bodyless = this.method === 'GET' || this.method === 'HEAD';
-    const body = bodyless ? null : (this.#parts.body.inline ?? this.body);
-    if (body !== null) this.#used = true;
-    return new NativeRequest(this.url, {
-      method: this.method,
-      headers: this.headers,
-      signal: this.signal,
-      body,
-      duplex: 'half',
-    } as RequestInit);
+  /**
+   * A native request with the same parts, for the insides of the platform's own fetch; it takes the body along.
+   * @throws {TypeError} when the body has been used
+   */
+  toNative(withoutBody = false): Request {
+    const head = { method: this.method, headers: this.headers, signal: this.signal };
+    if (withoutBody || this.#isEmpty || this.method === 'GET' || this.method === 'HEAD') return new NativeRequest(this.url, head);
+    if (this.bodyUsed || this.#holder?.body?.locked === true) throw new TypeError('Cannot use a request whose body has been used already');
+    const body = this.#holder?.body ?? this.#parts.body.inline ?? this.#parts.body.stream();
+    this.#holder = undefined;
+    this.#used = true;
+    return new NativeRequest(this.url, { ...head, body, duplex: 'half' } as RequestInit);
+  }
+
+  get #isEmpty(): boolean {
+    return this.#parts.body.inline?.length === 0;
+  }
+
+  /** The rest of a life in which the body is a stream, or was read before. */
+  #hold(): Response {
+    if (this.#holder !== undefined) return this.#holder;
+    const { body } = this.#parts;
+    const type = this.headers.get('content-type');
+    const content = this.#used ? '' : this.#isEmpty ? null : (body.inline ?? body.stream());
+    this.#holder = new NativeResponse(content, { headers: type === null ? {} : { 'content-type': type } });
+    if (this.#used) void this.#holder.text();
+    return this.#holder;
+  }
+
+  /** The whole body in an object that knows what its type makes of it. */
+  async #whole(): Promise<Response> {
+    if (this.#holder !== undefined) return this.#holder;
+    const type = this.headers.get('content-type');
+    return new NativeResponse(await this.#take(), { headers: type === null ? {} : { 'content-type': type } });
   }
 
   async #take(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.bodyUsed) throw new TypeError('Cannot read the body: it has been used already');
-    this.#used = true;
+    if (this.#used) throw new TypeError('Cannot read the body: it has been used already');
+    // No body can be read any number of times.
+    this.#used = !this.#isEmpty;
     return this.#parts.body.bytes();
   }
 }
@@ -168,7 +191,8 @@ function isFunctionRequest(value: unknown): value is LazyRequest {
 }
 
 /** What `globalThis.fetch` becomes: `fetch(request)` forwards what the function was handed. */
-export const patchedFetch: typeof fetch = (input, init) => nativeFetch(isFunctionRequest(input) ? input.toNative() : input, init);
+export const patchedFetch: typeof fetch = async (input, init) =>
+  nativeFetch(isFunctionRequest(input) ? input.toNative(init?.body !== undefined && init.body !== null) : input, init);
 
 const decoder = new TextDecoder();
 /** Native `text()` drops a byte order mark, as `TextDecoder` does; `toString('utf8')` is twice as fast without one. */

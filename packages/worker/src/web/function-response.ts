@@ -30,9 +30,9 @@ export class FunctionResponse extends NativeResponse {
     return response;
   }
 
-  /** Responses of `fetch` are native ones; for user code they are all `Response`. */
+  /** Responses of `fetch` are native ones; for user code they are all `Response`. Subclasses of authors are their own. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return NativeResponse[Symbol.hasInstance](value);
+    return this === FunctionResponse ? NativeResponse[Symbol.hasInstance](value) : Function.prototype[Symbol.hasInstance].call(this, value);
   }
 
   /** The body of a response that was made here from text or bytes and is untouched; else undefined. */
@@ -81,19 +81,21 @@ export class FunctionResponse extends NativeResponse {
 
   #inner: Response | undefined;
 
-  /** A native response around the raw body, made when somebody wants a stream; it then owns the body. */
+  /** A native response around the raw body, made when somebody wants a stream; it then owns the body, used or not. */
   #native(): Response | undefined {
     if (this.#raw !== undefined) {
-      if (this.#used) throw new TypeError('Cannot read the body: it has been used already');
-      this.#inner = new NativeResponse(this.#raw, { headers: { 'content-type': this.headers.get('content-type') ?? '' } });
+      const type = this.headers.get('content-type');
+      this.#inner = new NativeResponse(this.#used ? '' : this.#raw, { headers: type === null ? {} : { 'content-type': type } });
+      if (this.#used) void this.#inner.text();
       this.#raw = undefined;
     }
     return this.#inner;
   }
 
+  /** As it comes back from UTF-8: without a byte order mark and without lone surrogates. */
   #takeText(raw: string): string {
     this.#used = true;
-    return raw;
+    return (raw.startsWith('\uFEFF') ? raw.slice(1) : raw).toWellFormed();
   }
 }
 

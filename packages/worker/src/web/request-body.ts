@@ -16,6 +16,8 @@ export interface RequestBody {
   stream(): ReadableStream<Uint8Array<ArrayBuffer>> | null;
   /** Reads everything. @throws {BodyTooLarge} */
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same body for a second reader; both get all of it. */
+  branch(): RequestBody;
 }
 
 export function inlineBody(inline: Uint8Array<ArrayBuffer>): RequestBody {
@@ -24,33 +26,66 @@ export function inlineBody(inline: Uint8Array<ArrayBuffer>): RequestBody {
     inline,
     stream: () => (stream ??= inline.length === 0 ? null : streamOf(inline)),
     bytes: () => Promise.resolve(inline),
+    branch: () => inlineBody(inline),
   };
+}
+
+/** The body of a native object, which knows whether it was used. */
+export function bodyOfResponse(response: Response): RequestBody {
+  return {
+    inline: response.body === null ? new Uint8Array(0) : undefined,
+    stream: () => response.body,
+    bytes: () => response.bytes(),
+    branch: () => bodyOfResponse(response.clone()),
+  };
+}
+
+function streamedBranch(stream: ReadableStream<Uint8Array<ArrayBuffer>>, limit: number): RequestBody {
+  let own = stream;
+  return {
+    inline: undefined,
+    stream: () => own,
+    bytes: () => readWhole(own, limit),
+    branch() {
+      const [mine, other] = own.tee();
+      own = mine;
+      return streamedBranch(other, limit);
+    },
+  };
+}
+
+async function readWhole(stream: ReadableStream<Uint8Array<ArrayBuffer>>, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.length;
+    if (length > limit) throw new BodyTooLarge(limit);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
 }
 
 /** A body in chunks; the serving side calls `push`, `end` and `fail`. */
 export class StreamedBody implements RequestBody {
   readonly inline = undefined;
-  readonly #limit: number;
   readonly #received: ReceivedBody;
+  readonly #body: RequestBody;
 
   constructor(limit: number, grant: (bytes: number) => void) {
-    this.#limit = limit;
     this.#received = new ReceivedBody({ grant });
+    this.#body = streamedBranch(this.#received.stream, limit);
   }
 
-  stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#received.stream;
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.#body.stream();
   }
 
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of this.#received.stream) {
-      length += chunk.length;
-      if (length > this.#limit) throw new BodyTooLarge(this.#limit);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks, length);
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#body.bytes();
+  }
+
+  branch(): RequestBody {
+    return this.#body.branch();
   }
 
   push(chunk: Uint8Array<ArrayBuffer>): void {
