@@ -4,6 +4,7 @@
  * `--once` ends after the tour; `--port n`, `--data dir` and `--dir dir` (another project than examples/) are handed on.
  */
 import { parseArgs } from 'node:util';
+import { endWithNpm } from '../packages/cli/bin/end-with-npm.mjs';
 import { ensureBubblewrap } from './ensure-bubblewrap.mjs';
 import { runOnNode24 } from './run-on-node-24.mjs';
 import { startServer } from './start/server-process.mjs';
@@ -18,6 +19,7 @@ const { values: options } = parseArgs({
   },
 });
 
+endWithNpm('start');
 await runOnNode24(import.meta.url, async () => {
   ensureBubblewrap();
   console.log(`Starting the platform with the functions of ${options.dir}/. The first start installs their packages.`);

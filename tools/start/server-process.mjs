@@ -18,7 +18,8 @@ export async function startServer({ port, data, dir }) {
   const freePort = await pickPort(port);
   if (freePort !== port && port !== 0) console.log(`Port ${port} is taken; using ${freePort}.`);
   const args = [MARTLET, '--json', 'dev', dir, '--port', String(freePort), ...(data === undefined ? [] : ['--data', data])];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+  // The channel says nothing; it closes when this process ends in any way, and the server ends with it.
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
 
   let stopping = false;
   const exited = new Promise((resolve) => {

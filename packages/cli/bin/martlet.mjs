@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { endWithNpm } from './end-with-npm.mjs';
 import { explainMissingNode, findNode } from './find-node.mjs';
 
 const SERVER_COMMANDS = new Set(['dev', 'serve', 'doctor', 'migrate', 'backup', 'restore']);
@@ -21,6 +22,7 @@ const fromSource = existsSync(sourceEntry);
 const args = process.argv.slice(2);
 
 const needsServerNode = fromSource || SERVER_COMMANDS.has(commandOf(args));
+if (SERVER_COMMANDS.has(commandOf(args))) endWithNpm('npx');
 const node = needsServerNode ? findNode(SERVER_NODE_MAJOR, import.meta.url) : process.execPath;
 
 if (node === undefined) {
