@@ -1,16 +1,17 @@
 /** A server that is killed under load, three times over: nothing of it stays, nothing that it promised is lost. */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { ExecutionResource } from '@martlet/protocol';
+import type { DeploymentResource, ExecutionResource } from '@martlet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callUnderLoad, type Call } from './call-under-load.ts';
 import { cgroupsOf, isAlive, processesBelow, type HostProcess } from './host-processes.ts';
 import { REPOSITORY, startMartlet, type Martlet } from './start-martlet.ts';
 
+const LAUNCHER = join(REPOSITORY, 'packages/cli/bin/martlet.mjs');
 const FIXTURES = ['echo', 'sleeps', 'streams', 'wait-until'];
 const CALLERS = [
   ['echo'],
@@ -58,8 +59,7 @@ beforeAll(async () => {
   apiKey = '';
   martlet = await start();
   apiKey = martlet.ready.apiKey;
-  const launcher = join(REPOSITORY, 'packages/cli/bin/martlet.mjs');
-  await promisify(execFile)(process.execPath, [launcher, 'deploy'], { cwd: home });
+  await promisify(execFile)(process.execPath, [LAUNCHER, 'deploy'], { cwd: home });
 }, 120_000);
 
 afterAll(async () => {
@@ -96,6 +96,43 @@ describe.skipIf(process.platform !== 'linux')('a server that is killed under loa
     60_000,
   );
 });
+
+test('a server that is killed while it builds ends those builds on record, builds what waited, and serves what was live', async () => {
+  for (let number = 1; number <= 6; number += 1) {
+    await writeFile(
+      join(home, `functions/new-${number}.ts`),
+      `import { z } from 'zod';\nexport default () => new Response(z.string().parse('new'));\n`,
+    );
+  }
+  await writeFile(join(home, 'package.json'), '{ "dependencies": { "zod": "4.6.7" } }');
+  const deploying = new Promise((resolve) => {
+    const env = { ...process.env, MARTLET_URL: martlet.ready.url, MARTLET_API_KEY: apiKey };
+    execFile(process.execPath, [LAUNCHER, 'deploy'], { cwd: home, env }, resolve);
+  });
+  await expect
+    .poll(async () => (await everyDeployment()).filter(({ status }) => status === 'building').length, { timeout: 20_000, interval: 10 })
+    .toBe(2);
+  process.kill(martlet.ready.pid, 'SIGKILL');
+  await martlet.ended;
+  await deploying;
+
+  martlet = await start();
+  expect((await martlet.call('echo')).status).toBe(200);
+  const isPending = ({ status }: DeploymentResource) => ['waiting', 'processing', 'building'].includes(status);
+  await expect.poll(async () => (await everyDeployment()).filter(isPending), { timeout: 30_000 }).toEqual([]);
+  const failed = (await everyDeployment()).filter(({ status }) => status === 'failed');
+  expect(failed.map(({ buildError }) => buildError)).toEqual(['build_interrupted', 'build_interrupted']);
+  expect(await readdir(join(home, 'data/temp'))).toEqual([]);
+}, 90_000);
+
+async function everyDeployment(): Promise<DeploymentResource[]> {
+  const read = async (path: string) => (await martlet.api(path)).json();
+  const { functions } = (await read('/functions')) as { functions: { $id: string }[] };
+  const lists = await Promise.all(
+    functions.map(({ $id }) => read(`/functions/${$id}/deployments`) as Promise<{ deployments: DeploymentResource[] }>),
+  );
+  return lists.flatMap(({ deployments }) => deployments);
+}
 
 async function crashUnderLoad(name: string): Promise<Crash> {
   const { pid } = martlet.ready;

@@ -85,7 +85,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     ids: createSystemIds(clock),
     vault: createLocalVault({ keyFile: folder.vaultKeys }),
     builder: createBuilder(config, folder, log),
-    trees: createDiskTrees({ folder: folder.trees, artifacts }),
+    trees: createDiskTrees({ folder: folder.trees, tempDir: folder.temp, artifacts }),
   });
   closers.push(() => services.close());
   await recover(services, { store, clock, log });

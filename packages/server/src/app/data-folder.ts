@@ -13,6 +13,7 @@ export interface DataFolder {
   /** State of the running server; worthless after it. */
   readonly run: string;
   readonly cache: string;
+  /** For unfinished things; emptied at every start. */
   readonly temp: string;
   readonly egressSocket: string;
   release(): void;
@@ -34,6 +35,9 @@ export function openDataFolder(path: string): DataFolder {
   }
   const lock = at('run', 'server.pid');
   takeLock(lock, path);
+  // What a killed server was unpacking or building; only the one that holds the lock may take it away.
+  rmSync(at('temp'), { recursive: true, force: true });
+  mkdirSync(at('temp'), { mode: 0o700 });
   const socket = at('run', 'egress.sock');
   return {
     database: at('martlet.db'),

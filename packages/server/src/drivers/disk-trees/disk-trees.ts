@@ -11,7 +11,14 @@ export interface DiskTrees {
   folderOf(artifactKey: string): Promise<string>;
 }
 
-export function createDiskTrees({ folder, artifacts }: { folder: string; artifacts: Artifacts }): DiskTrees {
+export interface DiskTreesOptions {
+  readonly folder: string;
+  /** On the same file system; what a crash leaves here is for its owner to remove. */
+  readonly tempDir: string;
+  readonly artifacts: Artifacts;
+}
+
+export function createDiskTrees({ folder, tempDir, artifacts }: DiskTreesOptions): DiskTrees {
   const unpacking = new Map<string, Promise<string>>();
 
   return {
@@ -33,9 +40,9 @@ export function createDiskTrees({ folder, artifacts }: { folder: string; artifac
     const bytes = await artifacts.get(artifactKey);
     if (bytes === undefined) throw new Error(`Cannot unpack ${artifactKey}: there is no such artifact`);
     await mkdir(folder, { recursive: true });
-    const partial = await mkdtemp(`${target}-`);
+    const partial = await mkdtemp(join(tempDir, 'tree-'));
     await pipeline(Readable.from([bytes]), unpackTar(partial));
-    // Whole or not at all: a crash leaves a folder of another name.
+    // Whole or not at all.
     await rename(partial, target).catch(async (error: unknown) => {
       await rm(partial, { recursive: true, force: true });
       if (!(await exists(target))) throw error;
