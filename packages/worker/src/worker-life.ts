@@ -5,6 +5,7 @@ import {
   readByteCount,
   readLoad,
   readRequest,
+  StreamTable,
   writeByteCount,
   writeJson,
   type FrameWriter,
@@ -26,7 +27,7 @@ const NO_LOG = { logging: false, logBytes: 0, logLineBytes: 0 };
 
 export class WorkerLife {
   readonly #writer: FrameWriter;
-  readonly #running = new Map<number, Execution>();
+  readonly #running = new StreamTable<Execution>();
   #message: LoadMessage | undefined;
   #served: ServedFunction | undefined;
   #loading: Promise<void> | undefined;
@@ -91,7 +92,7 @@ export class WorkerLife {
       onFinishing: flushOutput,
       onFinished: this.#onFinished,
     });
-    this.#running.set(stream, execution);
+    this.#running.add(execution);
     const source = streamedBody ?? inlineBody((body ?? Buffer.alloc(0)) as Uint8Array<ArrayBuffer>);
     if (this.#served !== undefined) this.#serve(execution, source, this.#served);
     else void this.#loading?.then(() => this.#served !== undefined && this.#serve(execution, source, this.#served));

@@ -6,3 +6,4 @@ export * from './messages.ts';
 export * from './stream-credit.ts';
 export * from './worker-messages.ts';
 export * from './received-body.ts';
+export * from './stream-table.ts';

@@ -71,6 +71,7 @@ export function createServices(drivers: Drivers) {
       retention.stop();
       await control.builds.close();
       await builder.close();
+      invoke.close();
       await invocation.pool.close();
       await invocation.recorder.close();
     },

@@ -24,7 +24,7 @@ interface Waiter {
 
 export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConcurrency'>): Admission {
   const lines = new Map<string, Line>();
-  const projects = new Map<string, number>();
+  const projects = new Map<string, { running: number }>();
   let waiting = 0;
 
   return {
@@ -32,21 +32,21 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
       return waiting;
     },
     enter(fn) {
-      const inProject = projects.get(fn.projectId) ?? 0;
-      if (inProject >= limits.projectConcurrency) {
+      const project = projectOf(fn.projectId);
+      if (project.running >= limits.projectConcurrency) {
         throw new PlatformError('general_rate_limit_exceeded', {
-          message: `Cannot execute "${fn.path}": its project already has ${inProject} executions under way.`,
+          message: `Cannot execute "${fn.path}": its project already has ${project.running} executions under way.`,
           retryAfterSeconds: 1,
         });
       }
       const line = lineOf(fn.id);
       if (line.running < fn.concurrency) {
         line.running += 1;
-        projects.set(fn.projectId, inProject + 1);
+        project.running += 1;
         return undefined;
       }
       if (line.queue.length >= limits.queueDepth) throw full(fn, line);
-      projects.set(fn.projectId, inProject + 1);
+      project.running += 1;
       return wait(fn, line);
     },
     leave(fn) {
@@ -60,7 +60,7 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
         return;
       }
       line.running -= 1;
-      if (line.running === 0) lines.delete(fn.id);
+      if (lines.size > LINES_MAX) forgetIdle(lines);
     },
   };
 
@@ -82,9 +82,17 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
   }
 
   function leaveProject(projectId: string): void {
-    const left = (projects.get(projectId) ?? 1) - 1;
-    if (left === 0) projects.delete(projectId);
-    else projects.set(projectId, left);
+    projectOf(projectId).running -= 1;
+    if (projects.size > LINES_MAX) forgetIdle(projects);
+  }
+
+  function projectOf(projectId: string): { running: number } {
+    let project = projects.get(projectId);
+    if (project === undefined) {
+      project = { running: 0 };
+      projects.set(projectId, project);
+    }
+    return project;
   }
 
   function lineOf(functionId: string): Line {
@@ -95,6 +103,13 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
     }
     return line;
   }
+}
+
+/** Idle entries are kept, as a map that is filled and emptied all the time keeps its dead alive (see `StreamTable`). */
+const LINES_MAX = 10_000;
+
+function forgetIdle(entries: Map<string, { readonly running: number }>): void {
+  for (const [key, { running }] of entries) if (running === 0) entries.delete(key);
 }
 
 function full(fn: FunctionRow, line: Line): PlatformError {

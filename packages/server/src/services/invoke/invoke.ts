@@ -12,6 +12,7 @@ import { after } from './after.ts';
 import { createLineFollowers } from './follow-lines.ts';
 import type { FunctionRoutes, RoutedFunction } from './function-routes.ts';
 import type { Invoke, Invoked, InvokeRequest } from './invocation.ts';
+import { LiveList } from './live-list.ts';
 import type { Recorder } from './recorder.ts';
 import { RunningExecution } from './running-execution.ts';
 
@@ -41,36 +42,45 @@ export interface Invoker extends Invoke {
   readonly inFlight: number;
   /** Refuses new executions and resolves when those in flight have ended, or after `graceMs`. */
   drain(graceMs: number): Promise<void>;
+  close(): void;
 }
 
 const TOKEN_PREFIX = 'mx_';
 /** How long an execution that was told to stop may take before its worker is ended. */
 const STOP_GRACE_MS = 1000;
+/** How late a timeout may be. */
+const WATCH_MS = 20;
 
 export function createInvoke(options: InvokeOptions): Invoker {
   const { routes, admission, pool, recorder, clock, ids, limits } = options;
-  const running = new Map<string, RunningExecution>();
+  const running = new LiveList<RunningExecution>();
   const followers = createLineFollowers();
+  const watch = setInterval(endLate, WATCH_MS);
+  watch.unref();
   let draining = false;
   let onIdle: (() => void) | undefined;
 
   return {
     invoke,
     cancel(projectId, executionId) {
-      const execution = running.get(executionId);
+      const execution = running.find(({ id }) => id === executionId);
       if (execution === undefined || execution.routed.fn.projectId !== projectId) return false;
       execution.fail('execution_canceled', 'The execution was canceled.');
       stop(execution, 'The execution was canceled');
       return true;
     },
     live: (projectId) =>
-      [...running.values()].filter((execution) => execution.routed.fn.projectId === projectId).map((execution) => execution.row()),
+      running
+        .all()
+        .filter((execution) => execution.routed.fn.projectId === projectId)
+        .map((execution) => execution.row()),
     pending: (executionId) => recorder.pending(executionId),
     followLines: (query) => followers.follow(query),
     lookUpExecution,
     get inFlight() {
       return running.size;
     },
+    close: () => clearInterval(watch),
     async drain(graceMs) {
       draining = true;
       if (running.size === 0) return;
@@ -151,14 +161,13 @@ export function createInvoke(options: InvokeOptions): Invoker {
       now: clock.now(),
       onLine: followers.line,
       onEnd,
-      whenRecorded: recorder.whenRecorded,
     });
   }
 
   function begin(execution: RunningExecution): void {
     execution.admittedAt = performance.now();
-    running.set(execution.id, execution);
-    recorder.began(execution);
+    running.add(execution);
+    execution.recording = recorder.began(execution);
     const { signal } = execution.request;
     if (signal?.aborted === true) callerGone(execution);
     else signal?.addEventListener('abort', () => callerGone(execution), { once: true });
@@ -188,7 +197,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     execution.handedOverAt = performance.now();
     execution.worker = worker;
     const timeoutMs = routed.fn.timeoutSeconds * 1000;
-    execution.timer = setTimeout(timeOut, timeoutMs, execution);
+    execution.deadline = execution.handedOverAt + timeoutMs;
     const head = {
       executionId: execution.id,
       token: execution.token,
@@ -206,7 +215,14 @@ export function createInvoke(options: InvokeOptions): Invoker {
     execution.exchange = worker.execute(head, request.body, execution);
   }
 
+  /** One look at all instead of a timer for each: timers cost a sixth of the throughput here. */
+  function endLate(): void {
+    const now = performance.now();
+    for (const execution of running.all()) if (execution.deadline <= now) timeOut(execution);
+  }
+
   function timeOut(execution: RunningExecution): void {
+    execution.deadline = Infinity;
     const seconds = execution.routed.fn.timeoutSeconds;
     const message = `The function ran longer than its timeout of ${seconds} s and was stopped.`;
     execution.note('error', message);
@@ -232,10 +248,10 @@ export function createInvoke(options: InvokeOptions): Invoker {
   }
 
   function onEnd(execution: RunningExecution): void {
-    running.delete(execution.id);
+    running.remove(execution);
     admission.leave(execution.routed.fn);
     if (execution.worker !== undefined) execution.worker.failuresInRow = execution.failed ? execution.worker.failuresInRow + 1 : 0;
-    recorder.ended(execution);
+    execution.recording?.ended();
     followers.ended(execution);
     options.onEnded(execution);
     if (running.size === 0) onIdle?.();
@@ -244,7 +260,8 @@ export function createInvoke(options: InvokeOptions): Invoker {
   function lookUpExecution(token: string): Principal | undefined {
     const dot = token.indexOf('.');
     if (!token.startsWith(TOKEN_PREFIX) || dot === -1) return undefined;
-    const execution = running.get(token.slice(TOKEN_PREFIX.length, dot));
+    const executionId = token.slice(TOKEN_PREFIX.length, dot);
+    const execution = running.find(({ id }) => id === executionId);
     if (execution === undefined || !sameText(execution.token, token)) return undefined;
     const { fn } = execution.routed;
     return {

@@ -7,6 +7,7 @@ import type { Log } from '../../ports/log.ts';
 import type { ExecutionRow, ExecutionStore, ExecutionWrite } from '../../ports/store.ts';
 import { isPlatformError, type LogLine } from '@martlet/protocol';
 import type { PendingExecution } from './invocation.ts';
+import { LiveList } from './live-list.ts';
 
 /** What the recorder must know of an execution that runs. */
 export interface Recordable {
@@ -17,12 +18,16 @@ export interface Recordable {
   lines(): readonly LogLine[];
 }
 
-export interface Recorder {
-  began(execution: Recordable): void;
+/** The record of one execution, from its beginning to its commit. */
+export interface Recording {
   /** The execution has its final row. */
-  ended(execution: Recordable): void;
-  /** Settles when the final row of an execution that has ended is durable. Never rejects. */
-  whenRecorded(executionId: string): Promise<void>;
+  ended(): void;
+  /** Settles when the final row is durable, which is after its end. Never rejects. */
+  whenRecorded(): Promise<void>;
+}
+
+export interface Recorder {
+  began(execution: Recordable): Recording;
   pending(executionId: string): PendingExecution | undefined;
   /** Rows that wait for their commit. */
   readonly backlog: number;
@@ -43,18 +48,45 @@ const RETRY_MS = 500;
 /** A server that stops does not wait for a store that is away; the next start ends what is on record as running. */
 const FLUSH_MS_MAX = 10_000;
 
-interface Entry {
+class Entry implements Recording {
+  place = -1;
   /**
    * What is on record now. After the end it is a plain copy: the execution itself holds request, response and sockets,
    * which would live on until the commit and be copied by the garbage collector.
    */
   execution: Recordable;
-  linesWritten: number;
-  writtenAt: number;
-  ended: boolean;
+  linesWritten = 0;
+  writtenAt = 0;
+  hasEnded = false;
+  recorded = false;
   /** Milliseconds of `performance.now()`. */
-  endedAt: number;
-  waiters: (() => void)[] | undefined;
+  endedAt = 0;
+  readonly #onEnd: (entry: Entry) => void;
+  #waiters: (() => void)[] | undefined;
+
+  constructor(execution: Recordable, onEnd: (entry: Entry) => void) {
+    this.execution = execution;
+    this.#onEnd = onEnd;
+  }
+
+  ended(): void {
+    this.execution = new FinalRecord(this.execution);
+    this.hasEnded = true;
+    this.endedAt = performance.now();
+    this.#onEnd(this);
+  }
+
+  whenRecorded(): Promise<void> {
+    if (this.recorded) return Promise.resolve();
+    return new Promise((resolve) => {
+      (this.#waiters ??= []).push(resolve);
+    });
+  }
+
+  settle(): void {
+    this.recorded = true;
+    this.#waiters?.forEach((resolve) => resolve());
+  }
 }
 
 class FinalRecord implements Recordable {
@@ -80,7 +112,7 @@ class FinalRecord implements Recordable {
 }
 
 export function createRecorder({ executions, log }: { executions: ExecutionStore; log: Log }): Recorder {
-  const entries = new Map<string, Entry>();
+  const entries = new LiveList<Entry>();
   let ready: Entry[] = [];
   let writing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -89,26 +121,12 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
 
   return {
     began(execution) {
-      entries.set(execution.id, { execution, linesWritten: 0, writtenAt: 0, ended: false, endedAt: 0, waiters: undefined });
-    },
-    ended(execution) {
-      const entry = entries.get(execution.id);
-      if (entry === undefined) return;
-      entry.execution = new FinalRecord(execution);
-      entry.ended = true;
-      entry.endedAt = performance.now();
-      ready.push(entry);
-      schedule();
-    },
-    whenRecorded(executionId) {
-      const entry = entries.get(executionId);
-      if (entry === undefined) return Promise.resolve();
-      return new Promise((resolve) => {
-        (entry.waiters ??= []).push(resolve);
-      });
+      const entry = new Entry(execution, onEnd);
+      entries.add(entry);
+      return entry;
     },
     pending(executionId) {
-      const entry = entries.get(executionId);
+      const entry = entries.find(({ execution }) => execution.id === executionId);
       return entry === undefined ? undefined : { row: entry.execution.row(), lines: entry.execution.lines() };
     },
     get backlog() {
@@ -124,6 +142,11 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
       await flush();
     },
   };
+
+  function onEnd(entry: Entry): void {
+    ready.push(entry);
+    schedule();
+  }
 
   function schedule(): void {
     if (timer !== undefined || writing !== undefined) return;
@@ -183,9 +206,9 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
   }
 
   function settle(entry: Entry): void {
-    if (!entry.ended) return;
-    entries.delete(entry.execution.id);
-    entry.waiters?.forEach((resolve) => resolve());
+    if (!entry.hasEnded) return;
+    entries.remove(entry);
+    entry.settle();
   }
 
   function toWrite(entry: Entry): ExecutionWrite {
@@ -199,10 +222,8 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
   /** Executions that run for longer than an eye-blink get their first row, and their new lines, while they run. */
   function recordLate(): void {
     const now = performance.now();
-    for (const entry of entries.values()) {
-      // Entries are in the order of beginning.
-      if (now - entry.execution.beganAt < LATE_MS) break;
-      if (entry.ended) continue;
+    for (const entry of entries.all()) {
+      if (entry.hasEnded || now - entry.execution.beganAt < LATE_MS) continue;
       const first = entry.writtenAt === 0;
       const newLines = entry.execution.lines().length > entry.linesWritten && now - entry.writtenAt > SAVE_LINES_MS;
       if (first || newLines) ready.push(entry);

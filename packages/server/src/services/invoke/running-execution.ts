@@ -8,6 +8,7 @@ import type { Answer, Exchange, ExchangeEvents } from '../workers/exchange.ts';
 import type { EndReason, Worker } from '../workers/worker.ts';
 import type { Invoked, InvokeRequest, Outcome } from './invocation.ts';
 import type { RoutedFunction } from './function-routes.ts';
+import type { Recording } from './recorder.ts';
 
 export interface RunningExecutionOptions {
   readonly id: string;
@@ -19,7 +20,6 @@ export interface RunningExecutionOptions {
   readonly now: number;
   readonly onLine: ((execution: RunningExecution, line: LogLine) => void) | undefined;
   readonly onEnd: (execution: RunningExecution) => void;
-  readonly whenRecorded: (id: string) => Promise<void>;
 }
 
 /** Stands until there is one; whoever waits for `answered` never sees it. */
@@ -36,7 +36,11 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   outcome: Outcome = NO_OUTCOME;
   exchange: Exchange | undefined;
   worker: Worker | undefined;
-  timer: NodeJS.Timeout | undefined;
+  place = -1;
+  /** Its record, once it was admitted. */
+  recording: Recording | undefined;
+  /** Of `performance.now()`; until it is in the hands of a worker there is none. */
+  deadline = Infinity;
   admittedAt = 0;
   handedOverAt = 0;
   cold: boolean | null = null;
@@ -44,7 +48,6 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   readonly #options: RunningExecutionOptions;
   readonly #lines: LogLine[] = [];
   #resolve: (invoked: Invoked) => void = () => undefined;
-  #onEnded: (() => void) | undefined;
   #answered = false;
   #errorCode: ErrorCode | null = null;
   #status = 0;
@@ -78,10 +81,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
 
   /** Settles when nothing of it runs any longer and its final record is durable. */
   get ended(): Promise<void> {
-    if (this.endedAt !== null) return this.#options.whenRecorded(this.id);
-    return new Promise<void>((resolve) => {
-      this.#onEnded = resolve;
-    }).then(() => this.#options.whenRecorded(this.id));
+    return this.recording?.whenRecorded() ?? Promise.resolve();
   }
 
   onAnswer(answer: Answer): void {
@@ -189,11 +189,9 @@ export class RunningExecution implements ExchangeEvents, Invoked {
 
   #end(): void {
     if (this.endedAt !== null) return;
-    clearTimeout(this.timer);
     this.endedAt = this.#options.now + (performance.now() - this.beganAt);
     this.#finalRow = this.#makeRow();
     this.#options.onEnd(this);
-    this.#onEnded?.();
   }
 
   /** The worker is gone before the execution had finished. */

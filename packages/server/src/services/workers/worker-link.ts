@@ -17,6 +17,7 @@ import {
   readLog,
   readResponse,
   readUsage,
+  StreamTable,
   WORKER_FRAME_BYTES_MAX,
   writeByteCount,
   type FailureMessage,
@@ -40,7 +41,7 @@ export interface LinkEvents {
 export class WorkerLink implements ExchangeLink {
   readonly #writer: FrameWriter;
   readonly #events: LinkEvents;
-  readonly #exchanges = new Map<number, Exchange>();
+  readonly #exchanges = new StreamTable<Exchange>();
   #lastStream = 0;
   #pong: (() => void) | undefined;
   #codeCache: Buffer[] = [];
@@ -75,7 +76,7 @@ export class WorkerLink implements ExchangeLink {
     this.#lastStream += 1;
     const stream = this.#lastStream;
     const exchange = new Exchange(stream, this, events);
-    this.#exchanges.set(stream, exchange);
+    this.#exchanges.add(exchange);
     if (body instanceof Uint8Array) {
       this.#writer.sendLaidOut(FrameType.request, stream, layOutRequest(head, body));
     } else {
@@ -112,8 +113,8 @@ export class WorkerLink implements ExchangeLink {
 
   /** The worker is gone. */
   loseAll(): void {
-    for (const [stream, exchange] of this.#exchanges) {
-      this.#exchanges.delete(stream);
+    for (const exchange of this.#exchanges.values()) {
+      this.#exchanges.delete(exchange.stream);
       exchange.onLost();
       this.#events.onExchangeEnd();
     }
