@@ -19,7 +19,16 @@ export function openWall(): Wall {
   return {
     writer: new FrameWriter(socket),
     listen(onFrame) {
-      const reader = new FrameReader(SERVER_FRAME_BYTES_MAX, onFrame);
+      // An error that leaves the reader in the middle of its bytes would make it misread all that follow.
+      const reader = new FrameReader(SERVER_FRAME_BYTES_MAX, (type, stream, payload) => {
+        try {
+          onFrame(type, stream, payload);
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      });
       socket.on('data', (bytes: Buffer) => reader.push(bytes));
     },
   };

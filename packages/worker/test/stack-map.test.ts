@@ -1,4 +1,5 @@
 import { Script } from 'node:vm';
+import { WORKER_FRAME_BYTES_MAX } from '@martlet/protocol/frames';
 import { transformSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { createStackMapper } from '../src/stack/stack-map.ts';
@@ -155,12 +156,28 @@ describe('describing what was thrown', () => {
         },
       },
     ],
+    [
+      'a function that cannot be shown',
+      Object.assign(() => 1, {
+        toString() {
+          throw new Error('no');
+        },
+      }),
+    ],
     ['a toJSON that gives no text', { toJSON: () => undefined }],
     ['causes without end', endless()],
   ])('survives %s', (_, error) => {
     const { name, message, stack } = mapper.describeError(error);
     expect([typeof name, typeof message, typeof stack]).toEqual(['string', 'string', 'string']);
   });
+});
+
+it.each(['a', '漢', '\u0001', '"'])('keeps an error of many %j within a frame of the wall', (character) => {
+  const error = new Error(character.repeat(150_000));
+  const payload = Buffer.from(
+    JSON.stringify({ kind: 'threw', ...createStackMapper({ file: '/f.js', sourceMap: Buffer.alloc(0) }).describeError(error) }),
+  );
+  expect(payload.length).toBeLessThan(WORKER_FRAME_BYTES_MAX);
 });
 
 function endless(): object {

@@ -84,8 +84,9 @@ function read(object: object, key: string): unknown {
 /** For what is no error: text as it is, the rest as JSON (contract of Appwrite, section 7.5a). */
 function describeValue(value: unknown): string {
   if (typeof value === 'string') return value;
-  if (typeof value !== 'object' || value === null) return String(value);
   try {
+    // A function may have a `toString` of its own.
+    if (typeof value !== 'object' || value === null) return String(value);
     return JSON.stringify(value) ?? Object.prototype.toString.call(value);
   } catch {
     return '[a value that cannot be shown]';

@@ -24,7 +24,8 @@ export interface StackMapperOptions {
 /** Sizes of `FailureMessage`, which the server checks. */
 const NAME_MAX = 200;
 const MESSAGE_MAX = 10_000;
-const STACK_MAX = 100_000;
+/** With the message at most 240 KB as JSON, where a character may take six bytes: a frame of a worker holds 256 KiB. */
+const STACK_MAX = 30_000;
 
 const FRAME = /^\s+at /;
 const RUNTIME_FRAME = /^\s+at (?:async )?(?:.*\()?node:/;
