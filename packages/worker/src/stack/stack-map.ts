@@ -17,7 +17,7 @@ export interface StackMapperOptions {
   readonly file: string;
   /** Source map of that file as JSON; empty when there is none. */
   readonly sourceMap: Buffer;
-  /** File of the worker, whose frames are nobody's business. Default: the bundle inside a sandbox. */
+  /** File of the worker, whose frames are nobody's business. Default: the script of this process. */
   readonly workerFile?: string;
 }
 
@@ -27,10 +27,13 @@ const MESSAGE_MAX = 10_000;
 /** With the message at most 240 KB as JSON, where a character may take six bytes: a frame of a worker holds 256 KiB. */
 const STACK_MAX = 30_000;
 
+/** Where it lies depends on the sandbox. Read at once, as a function may write to `argv`. */
+const OWN_SCRIPT = process.argv[1] ?? '';
+
 const FRAME = /^\s+at /;
 const RUNTIME_FRAME = /^\s+at (?:async )?(?:.*\()?node:/;
 
-export function createStackMapper({ file, sourceMap, workerFile = '/rt/worker.cjs' }: StackMapperOptions): StackMapper {
+export function createStackMapper({ file, sourceMap, workerFile = OWN_SCRIPT }: StackMapperOptions): StackMapper {
   const find = lazyOrigins(sourceMap);
   const position = new RegExp(`(?:file://)?${file.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}:(\\d+):(\\d+)`, 'g');
   const mapLine = (line: string): string =>
