@@ -28,7 +28,7 @@ const MESSAGE_MAX = 10_000;
 const STACK_MAX = 30_000;
 
 /** Where it lies depends on the sandbox. Read at once, as a function may write to `argv`. */
-const OWN_SCRIPT = process.argv[1] ?? '';
+const OWN_SCRIPT = process.argv[1] ?? 'worker.cjs';
 
 const FRAME = /^\s+at /;
 const RUNTIME_FRAME = /^\s+at (?:async )?(?:.*\()?node:/;
