@@ -30,7 +30,14 @@ export async function listen({ host, port, functions, others }: ListenOptions): 
     overrideGlobalObjects: false,
   });
   const server = createServer(
-    { headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true },
+    {
+      headersTimeout: HEADERS_MS,
+      requestTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+      // A request without a body has no stream then, and none to be ended.
+      optimizeEmptyRequests: true,
+    },
     (request, response) => {
       if (draining) response.setHeader('connection', 'close');
       if (!functions.handle(request, response)) void fallback(request, response);

@@ -41,8 +41,7 @@ export function isAlive(pid: number): boolean {
 }
 
 export function testSandbox({ name, create, skip }: SandboxSuite): void {
-  if (skip !== undefined) console.warn(`skipped: ${name}: ${skip}`);
-  describe.skipIf(skip !== undefined)(`the sandbox driver ${name}`, () => {
+  describe.skipIf(skip !== undefined)(suiteName(`the sandbox driver ${name}`, skip), () => {
     let folder: string;
     let sandbox: Sandbox;
     let warnings: unknown[];

@@ -73,9 +73,9 @@ describe('libraries of Node', () => {
 
 const probeInstance = process.platform === 'linux' ? ownInstance() : '';
 const detection = process.platform === 'linux' ? await detectCgroups(probeInstance) : undefined;
-if (detection?.ok !== true) console.warn(`skipped: cgroups of this host: ${detection?.detail ?? 'needs Linux'}`);
+const noCgroups = detection?.ok === true ? undefined : (detection?.detail ?? 'needs Linux');
 
-describe.skipIf(detection?.ok !== true)('cgroups of this host', () => {
+describe.skipIf(noCgroups !== undefined)(suiteName('cgroups of this host', noCgroups), () => {
   afterAll(async () => {
     if (detection?.ok === true) await closeCgroups(detection.cgroups, probeInstance);
   });
@@ -115,12 +115,12 @@ const places =
     ? findCgroups(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8')).v2
     : undefined;
 const hasV2 = places !== undefined && process.getuid?.() === 0;
-if (!hasV2) console.warn('skipped: version 2 without controllers: needs root and a mounted hierarchy');
+const noV2 = hasV2 ? undefined : 'needs root and a mounted hierarchy';
 
-describe.skipIf(!hasV2)('a hierarchy of version 2 that has no controller for us', () => {
-  it('is refused with the names of what is missing', () => {
+describe.skipIf(!hasV2)(suiteName('a hierarchy of version 2 that has no controller for us', noV2), () => {
+  it('is refused with the names of what is missing', ({ skip }) => {
     const memory = readFileSync(`${places?.mount}/cgroup.controllers`, 'utf8').includes('memory');
-    if (memory) return console.warn('skipped: this host delegates the memory controller');
+    if (memory) skip('this host delegates the memory controller');
     expect(() => openCgroupsV2(places, ownInstance())).toThrow(/the controllers memory, pids are not delegated/);
   });
 

@@ -9,17 +9,18 @@ import { createBubblewrapSandbox } from '../../src/drivers/bubblewrap-sandbox/bu
 import type { Sandbox } from '../../src/ports/sandbox.ts';
 import { LAUNCH, strictLog } from '../conformance/sandbox.ts';
 import { talkTo, testWorkerSource, valueOf, type TestWorker } from '../conformance/sandbox-worker.ts';
+import { suiteName } from '../support/suite-name.ts';
 import { hostTier } from './host-tier.ts';
 
 const { tier, reason } = await hostTier();
-if (tier === 'C') console.warn(`skipped: escapes: this host reaches only tier C: ${reason}`);
+const skipped = tier === 'C' ? `this host reaches only tier C: ${reason}` : undefined;
 
 const SECRET = 'a-secret-of-the-server';
 
-describe.skipIf(tier === 'C').each([
+describe.skipIf(skipped !== undefined).each([
   { name: 'with cgroups', useCgroups: true },
   { name: 'without cgroups', useCgroups: false },
-])('a function in a sandbox $name', ({ useCgroups }) => {
+])(suiteName('a function in a sandbox $name', skipped), ({ useCgroups }) => {
   let folder: string;
   let sandbox: Sandbox;
   let worker: TestWorker;

@@ -25,11 +25,13 @@ import { architectures, deniedCalls } from '../../src/drivers/bubblewrap-sandbox
 import { childrenOf } from '../../src/drivers/worker-process/process-memory.ts';
 import { isAlive, LAUNCH, strictLog } from '../conformance/sandbox.ts';
 import { talkTo, testWorkerSource } from '../conformance/sandbox-worker.ts';
+import { suiteName } from '../support/suite-name.ts';
 import { hostTier } from './host-tier.ts';
 import type { Report } from './supervisor.ts';
 
 const { tier, reason } = await hostTier();
-if (tier !== 'A') console.warn(`skipped: tests of cgroups and of a server as another user: this host reaches only tier ${tier}: ${reason}`);
+const belowA = tier === 'A' ? undefined : `this host reaches only tier ${tier}: ${reason}`;
+const withoutWall = tier === 'C' ? belowA : undefined;
 const run = promisify(execFile);
 
 const SUPERVISOR = join(import.meta.dirname, 'supervisor.ts');
@@ -81,7 +83,7 @@ function statusOf(pid: number): string {
   }
 }
 
-describe.skipIf(tier === 'C')('sandboxes and the server that started them', () => {
+describe.skipIf(withoutWall !== undefined)(suiteName('sandboxes and the server that started them', withoutWall), () => {
   it('die with it, and its successor removes what it left', async () => {
     const { child, report } = await supervise({ count: 5 });
     expect(report.pids.length).toBe(15);
@@ -128,12 +130,12 @@ describe.skipIf(tier === 'C')('sandboxes and the server that started them', () =
     }
   });
 
-  it('keep their wall when it runs as an ordinary user', async () => {
-    if (process.getuid?.() !== 0) return console.warn('skipped: only root can start a server as another user');
+  it('keep their wall when it runs as an ordinary user', async ({ skip }) => {
+    if (process.getuid?.() !== 0) skip('only root can start a server as another user');
     try {
       await run(process.execPath, ['-e', `require('fs').accessSync(${JSON.stringify(SUPERVISOR)})`], { uid: OTHER_UID, gid: OTHER_UID });
     } catch {
-      return console.warn(`skipped: the repository is not readable for uid ${OTHER_UID}`);
+      skip(`the repository is not readable for uid ${OTHER_UID}`);
     }
     const code = `const fs = require('fs'); const status = fs.readFileSync('/proc/self/status', 'utf8'); return { uid: process.getuid(), caps: /CapEff:\\s*(\\S+)/.exec(status)[1], first: fs.readFileSync('/proc/1/environ', 'utf8'), etc: fs.existsSync('/etc'), spawn: require('child_process').spawnSync('/rt/node').error.code }`;
     const { report } = await supervise({ count: 1, code, uid: OTHER_UID });
@@ -142,7 +144,7 @@ describe.skipIf(tier === 'C')('sandboxes and the server that started them', () =
   });
 });
 
-describe.skipIf(tier !== 'A')('cgroups of sandboxes', () => {
+describe.skipIf(belowA !== undefined)(suiteName('cgroups of sandboxes', belowA), () => {
   it('are removed after a crash also where the server had been started in another session', async () => {
     const { child } = await supervise({ count: 1 });
     child.kill('SIGKILL');
@@ -216,9 +218,9 @@ describe.skipIf(tier !== 'A')('cgroups of sandboxes', () => {
 const perl = '/usr/bin/perl';
 const architecture = architectures.find((known) => known === process.arch);
 const canCall = tier !== 'C' && existsSync(perl) && architecture !== undefined;
-if (!canCall) console.warn('skipped: system calls against the real kernel: needs bubblewrap and perl');
+const cannotCall = canCall ? undefined : 'needs bubblewrap and perl';
 
-describe.skipIf(!canCall)('the seccomp filter on this kernel', () => {
+describe.skipIf(!canCall)(suiteName('the seccomp filter on this kernel', cannotCall), () => {
   it('denies each call of its table', async () => {
     if (architecture === undefined) return;
     accessSync(perl, constants.X_OK);

@@ -5,9 +5,10 @@ import type { Principal } from '../../domain/principal.ts';
 import type { Log } from '../../ports/log.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
 import { after } from '../../services/invoke/after.ts';
-import type { CallerSignal, Invoke, Invoked, InvokeRequest } from '../../services/invoke/invocation.ts';
+import type { Invoke, Invoked, InvokeRequest } from '../../services/invoke/invocation.ts';
 import { createCors } from './cors.ts';
 import { addressOfHost, addressOfUrl, type FunctionAddress } from './function-address.ts';
+import { signalOf } from './connection-signal.ts';
 import { originOf, readBody, readHeaders, type Credentials } from './read-request.ts';
 import { toRefusal, writeError, writeOutcome } from './write-outcome.ts';
 
@@ -72,7 +73,7 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
     const method = request.method ?? 'GET';
     if (FORBIDDEN_METHODS.has(method)) throw new PlatformError('general_bad_request', `Cannot call a function with the method ${method}.`);
     const headers = readHeaders(request.rawHeaders);
-    const signal = new ConnectionSignal(response);
+    const signal = signalOf(request.socket, response);
     return after(options.identify(headers.credentials), (principal) => {
       const projectId = address.projectId ?? headers.project ?? projectOf(principal) ?? options.defaultProjectId;
       return after(routes.byPath(projectId, address.path), (route) => {
@@ -117,23 +118,4 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
 
 function projectOf(principal: Principal): string | undefined {
   return principal.kind === 'anonymous' ? undefined : principal.projectId;
-}
-
-/** Aborts when the connection closes before the answer is out. */
-class ConnectionSignal implements CallerSignal {
-  aborted = false;
-  #listener: (() => void) | undefined;
-
-  constructor(response: ServerResponse) {
-    response.on('close', () => {
-      if (response.writableFinished) return;
-      this.aborted = true;
-      this.#listener?.();
-    });
-  }
-
-  /** There is one listener: the execution. */
-  addEventListener(_type: 'abort', listener: () => void): void {
-    this.#listener = listener;
-  }
 }
