@@ -67,7 +67,9 @@ afterAll(async () => {
   if (home !== undefined) await rm(home, { recursive: true, force: true });
 });
 
-describe.skipIf(process.platform !== 'linux')('a server that is killed under load, for the', () => {
+const skipped = process.platform === 'linux' ? '' : ' (skipped: processes and cgroups are read as Linux shows them)';
+
+describe.skipIf(skipped !== '')(`a server that is killed under load, for the${skipped}`, () => {
   test.each(['first', 'second', 'third'])(
     '%s time, takes its sandboxes with it, starts again at once and accounts for every call',
     async (time) => {

@@ -17,9 +17,18 @@ export default class TestSummary {
         const result = test.result();
         if (result.state === 'passed') summary.passed += 1;
         else if (result.state === 'failed') summary.failed += 1;
-        else summary.skipped.push({ test: `${file} > ${test.fullName}`, reason: result.note ?? 'no reason given' });
+        else summary.skipped.push({ test: `${file} > ${test.fullName}`, reason: result.note ?? reasonOfSuite(test) });
       }
     }
     writeFileSync(process.env.TEST_SUMMARY_FILE, JSON.stringify(summary));
   }
+}
+
+/** A suite that a host cannot run has the reason in its name. */
+function reasonOfSuite(test) {
+  for (let suite = test.parent; suite.type === 'suite'; suite = suite.parent) {
+    const [, reason] = /\(skipped: (.*)\)$/s.exec(suite.name) ?? [];
+    if (reason !== undefined) return reason;
+  }
+  return 'no reason given';
 }

@@ -159,7 +159,9 @@ describe('a connection through the proxy', () => {
   });
 });
 
-describe.skipIf(certificate === undefined)('TLS through the proxy', () => {
+const noTls = certificate === undefined ? ' (skipped: openssl cannot make a certificate here)' : '';
+
+describe.skipIf(noTls !== '')(`TLS through the proxy${noTls}`, () => {
   const port = (): number => portOf(secure as http2.Http2SecureServer);
 
   it('serves fetch, https and http2, with certificates checked against the name', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Log } from '../../src/ports/log.ts';
 import type { LaunchOptions, Sandbox } from '../../src/ports/sandbox.ts';
+import { suiteName } from '../support/suite-name.ts';
 import { channelEnds, talkTo, testWorkerSource, valueOf, type TestWorker } from './sandbox-worker.ts';
 
 export interface SandboxSetup {

@@ -7,6 +7,7 @@ import { openCgroupsV2 } from '../../src/drivers/bubblewrap-sandbox/cgroup/cgrou
 import { closeCgroups, detectCgroups, sweepCgroups } from '../../src/drivers/bubblewrap-sandbox/cgroup/detect-cgroups.ts';
 import { isDeadInstance, ownInstance } from '../../src/drivers/bubblewrap-sandbox/instance.ts';
 import { parseLibraries } from '../../src/drivers/bubblewrap-sandbox/runtime-folder.ts';
+import { suiteName } from '../support/suite-name.ts';
 
 const V2 = '31 24 0:27 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate';
 
