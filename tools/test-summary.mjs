@@ -17,11 +17,16 @@ export default class TestSummary {
         const result = test.result();
         if (result.state === 'passed') summary.passed += 1;
         else if (result.state === 'failed') summary.failed += 1;
-        else summary.skipped.push({ test: `${file} > ${test.fullName}`, reason: result.note ?? reasonOfSuite(test) });
+        else summary.skipped.push(describeSkipped(test, file, result.note));
       }
     }
     writeFileSync(process.env.TEST_SUMMARY_FILE, JSON.stringify(summary));
   }
+}
+
+function describeSkipped(test, file, note) {
+  const reason = note ?? reasonOfSuite(test);
+  return { test: `${file} > ${test.fullName}`.replace(` (skipped: ${reason})`, ''), reason };
 }
 
 /** A suite that a host cannot run has the reason in its name. */
