@@ -18,11 +18,17 @@ export const cronSchema = z.string().superRefine((expression, context) => {
 
 const timezoneSchema = z.string().refine(isTimezone, 'must be an IANA time zone such as Europe/Berlin');
 
+/** A name, an IPv4 address or an IPv6 address in brackets; whether the address may be reached is asked again at each connection. */
+const HOST_PATTERN = /^(\*\.)?([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
+
 /**
  * Where a function may connect to. `public` is every public address on every port but 25; hosts are names or
  * `*.example.com`, with an optional `:port`. Private addresses stay closed in every policy.
  */
-export const egressSchema = z.union([z.enum(['public', 'none']), z.strictObject({ allow: z.array(z.string().min(1).max(260)).max(200) })]);
+export const egressSchema = z.union([
+  z.enum(['public', 'none']),
+  z.strictObject({ allow: z.array(z.string().max(260).regex(HOST_PATTERN, 'must be a host or *.host with an optional :port')).max(200) }),
+]);
 export type EgressPolicy = z.infer<typeof egressSchema>;
 
 const whole = (name: keyof typeof limitSpecs) => z.int().min(limitSpecs[name].min).max(limitSpecs[name].max);

@@ -64,10 +64,13 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   const store = createSqliteStore({ path: folder.database, log, ...(files.sqliteThread && { threadUrl: files.sqliteThread }) });
   await store.open();
   closers.push(() => store.close());
+  // The proxy is there before what counts its denials.
+  const counting: { meter?: PlatformServices['meter'] } = {};
   const egress = await createPolicyEgress({
     socketPath: folder.egressSocket,
     log,
     extraDenied: config.egressDeny,
+    onDenied: (count) => counting.meter?.egressDenied(count),
     ...(files.egressThread && { threadUrl: files.egressThread }),
   });
   closers.push(() => egress.close());
@@ -87,6 +90,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     builder: createBuilder(config, folder, log),
     trees: createDiskTrees({ folder: folder.trees, tempDir: folder.temp, artifacts }),
   });
+  counting.meter = services.meter;
   closers.push(() => services.close());
   await recover(services, { store, clock, log });
   await store.projects.ensure({ id: config.defaultProject, name: config.defaultProject, createdAt: clock.now(), updatedAt: clock.now() });

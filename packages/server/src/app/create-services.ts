@@ -1,5 +1,5 @@
 /** Makes the services of a server out of its drivers. */
-import { createPrometheusMeter } from '../drivers/prometheus-meter/prometheus-meter.ts';
+import { createPrometheusMeter, type PrometheusMeter } from '../drivers/prometheus-meter/prometheus-meter.ts';
 import type { DiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import type { Artifacts } from '../ports/artifacts.ts';
 import type { Builder } from '../ports/builder.ts';
@@ -9,7 +9,7 @@ import type { Ids } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { Meter, Readings } from '../ports/meter.ts';
 import type { Sandbox } from '../ports/sandbox.ts';
-import type { FunctionRow, Store } from '../ports/store.ts';
+import type { DeploymentRow, FunctionRow, Store } from '../ports/store.ts';
 import type { Vault } from '../ports/vault.ts';
 import { createBuilds } from '../services/builds.ts';
 import { createSharedArtifacts } from '../services/builds/shared-artifacts.ts';
@@ -55,8 +55,9 @@ export const PLATFORM_HOST = 'martlet.internal';
 export function createServices(drivers: Drivers) {
   const { config, log, clock, store, builder } = drivers;
   const changes = createChanges();
-  const control = createControl(drivers, changes);
-  const invocation = createInvocation(drivers, changes, control.variables);
+  const meter: PrometheusMeter = createPrometheusMeter({ version: VERSION, readings: () => invocation.readings() });
+  const control = createControl(drivers, changes, meter);
+  const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
   const principals = createPrincipals({ store, clock, log, changes, lookUpExecution: (token) => invoke.lookUpExecution(token) });
   const executions = createExecutions({ store, invoke, limits: config.limits });
@@ -66,6 +67,7 @@ export function createServices(drivers: Drivers) {
     ...invocation,
     principals,
     executions,
+    meter,
     ids: drivers.ids,
     async close(): Promise<void> {
       retention.stop();
@@ -79,10 +81,11 @@ export function createServices(drivers: Drivers) {
 }
 
 /** What people manage. */
-function createControl({ config, log, clock, ids, store, artifacts, vault, builder }: Drivers, changes: Changes) {
+function createControl({ config, log, clock, ids, store, artifacts, vault, builder }: Drivers, changes: Changes, meter: Meter) {
   const { limits } = config;
   const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
-  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, limits, log });
+  const onEnded = ({ error, buildMs }: DeploymentRow): void => meter.buildEnded(error, buildMs);
+  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, limits, log, onEnded });
   const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, limits });
   return {
     builds,
@@ -95,10 +98,9 @@ function createControl({ config, log, clock, ids, store, artifacts, vault, build
 }
 
 /** What executes. */
-function createInvocation(drivers: Drivers, changes: Changes, variables: Variables) {
+function createInvocation(drivers: Drivers, changes: Changes, { variables, meter }: { variables: Variables; meter: Meter }) {
   const { config, log, clock, ids, store, artifacts, egress, trees } = drivers;
   const { limits } = config;
-  const meter = createPrometheusMeter({ version: VERSION, readings: () => readings() });
   const pool = createWorkerPool({ ...poolSettings(drivers), ...coldStartCounters(meter) });
   const platformUrl = `http://${PLATFORM_HOST}`;
   const targetOf = createDeploymentCode({
@@ -141,7 +143,7 @@ function createInvocation(drivers: Drivers, changes: Changes, variables: Variabl
       store_lag_seconds: recorder.oldestMs / 1000,
     };
   };
-  return { invoke, routes, pool, recorder, meter };
+  return { invoke, routes, pool, recorder, readings };
 }
 
 function poolSettings({ config, sandbox, clock, log, egress }: Drivers) {

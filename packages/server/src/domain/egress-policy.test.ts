@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addressDenial } from './egress-address.ts';
-import { compileEgressPolicy, egressPatternProblem, formatTarget, parseEgressTarget } from './egress-policy.ts';
+import { compileEgressPolicy, formatTarget, parseEgressTarget } from './egress-policy.ts';
 
 function target(authority: string) {
   const parsed = parseEgressTarget(authority);
@@ -159,8 +159,7 @@ describe('policies', () => {
     'a:0',
     'a:99999',
     '2606:4700::1',
-  ])('%j is not a pattern: it has a problem and allows nothing', (pattern) => {
-    expect(egressPatternProblem(pattern)).toContain(JSON.stringify(pattern));
+  ])('%j is not a pattern and allows nothing', (pattern) => {
     for (const authority of ['example.com:443', '1.2.3.4:443', 'a:443']) expect(allows([pattern], authority)).toBe(false);
   });
 });

@@ -38,12 +38,6 @@ export function compileEgressPolicy(policy: EgressPolicy): EgressRule {
   };
 }
 
-/** Why an entry of `egress.allow` is not valid, or undefined where it is. */
-export function egressPatternProblem(text: string): string | undefined {
-  if (parsePattern(text) !== undefined) return undefined;
-  return `${JSON.stringify(text)} is not a host or *.host with an optional :port`;
-}
-
 /** Reads `host:port` of a CONNECT request; undefined for what is not one. */
 export function parseEgressTarget(authority: string): EgressTarget | undefined {
   const parts = splitPort(authority);

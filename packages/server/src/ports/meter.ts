@@ -15,7 +15,7 @@ export interface Meter {
   coldStart(ms: number): void;
   /** V8 refused a code cache, which is then made anew. */
   cacheRejected(): void;
-  egressDenied(): void;
+  egressDenied(count: number): void;
   /** `error`: null for a build that is ready. */
   buildEnded(error: ErrorCode | null, ms: number): void;
 }

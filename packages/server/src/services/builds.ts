@@ -53,6 +53,7 @@ export function createBuilds(options: BuildsOptions): Builds {
     const end = queue
       .add(functionId, () => runBuild({ options, order, log: buildLog, stop, closing: closing.signal }))
       .finally(() => running.delete(id));
+    end.then(({ deployment }) => options.onEnded?.(deployment)).catch(() => undefined);
     // Nobody has to wait for a build; its failure to be written is in the log.
     end.catch((error: unknown) => log.error({ deployment: id, error }, 'Cannot write the end of a build'));
     running.set(id, { order, log: buildLog, stop, end });

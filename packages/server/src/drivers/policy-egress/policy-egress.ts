@@ -29,6 +29,8 @@ export interface PolicyEgressOptions extends Partial<EgressLimits> {
   readonly extraDenied?: readonly string[];
   /** Entry file of the thread. Default: beside this file; a bundle names its own. */
   readonly threadUrl?: URL;
+  /** Told of denials, several at a time in a flood; for metrics. */
+  readonly onDenied?: (count: number) => void;
   /** For tests: another resolver or dialler. A function cannot go to a thread, so the proxy then runs in the calling one. */
   readonly resolve?: Resolve;
   readonly dial?: Dial;
@@ -127,7 +129,10 @@ function startThread(options: PolicyEgressOptions, counters: SharedArrayBuffer, 
       options.log.error({ reason: notice.reason }, 'The egress proxy could not accept a connection.');
     else if (notice.kind === 'failed')
       listening.reject(new PlatformError('config_invalid', `Cannot listen on ${options.socketPath}: ${notice.reason}.`));
-    else options.log.warn({ ...notice, code: notice.status === 403 ? 'egress_denied' : undefined }, 'Refused a function the way out.');
+    else {
+      if (notice.status === 403) options.onDenied?.(1 + notice.untold);
+      options.log.warn({ ...notice, code: notice.status === 403 ? 'egress_denied' : undefined }, 'Refused a function the way out.');
+    }
   });
   const stop = runThread(
     { port: port2, socketPath: options.socketPath, limits: limitsOf(options), extraDenied: options.extraDenied ?? [], counters },

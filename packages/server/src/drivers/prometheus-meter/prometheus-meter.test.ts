@@ -24,7 +24,7 @@ test('everything else has its metric, and momentary values are those of the look
   const meter = createPrometheusMeter({ version: '1.2', readings: () => ({ ...readings, workers_memory_bytes: memory }) });
   meter.coldStart(7);
   meter.cacheRejected();
-  meter.egressDenied();
+  meter.egressDenied(1);
   meter.buildEnded(null, 40);
   meter.buildEnded('build_failed', 40);
   memory = 5;

@@ -82,7 +82,7 @@ export function createPrometheusMeter({ version, readings }: PrometheusMeterOpti
     },
     coldStart: (ms) => coldStarts.observe(ms / MS),
     cacheRejected: () => rejections.inc(),
-    egressDenied: () => denials.inc(),
+    egressDenied: (count) => denials.inc(count),
     buildEnded: (error, ms) => builds.observe({ outcome: error ?? 'ok' }, ms / MS),
     contentType: registry.contentType,
     render() {

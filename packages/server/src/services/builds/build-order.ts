@@ -33,6 +33,8 @@ export interface BuildsOptions {
   readonly changes: Changes;
   readonly limits: Pick<Limits, 'buildSeconds'>;
   readonly log: Log;
+  /** Told of each build that has ended, for metrics. */
+  readonly onEnded?: (deployment: DeploymentRow) => void;
   /** Builds at the same time. Default 2. */
   readonly width?: number;
 }
