@@ -61,7 +61,7 @@ describe('a stack', () => {
       'tail',
     ];
     expect(
-      createStackMapper({ file: FILE, sourceMap: Buffer.alloc(0) })
+      createStackMapper({ file: FILE, sourceMap: Buffer.alloc(0), workerFile: '/rt/worker.cjs' })
         .mapText(text.join('\n'))
         .split('\n'),
     ).toEqual([text[0], text[1], text[2], text[4], text[5], 'tail']);
