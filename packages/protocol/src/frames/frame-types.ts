@@ -47,5 +47,7 @@ export const WORKER_FRAME_BYTES_MAX = 262_144;
 export const SERVER_FRAME_BYTES_MAX = 0x7fff_ffff;
 /** Body bytes that may be on the way in one direction of a stream without credit. */
 export const WINDOW_BYTES = 262_144;
+/** What a log line counts beyond its text, so that empty lines are not free: they take memory and a row each. */
+export const LOG_LINE_COST = 16;
 /** Code caches beyond this are not worth their disk. */
 export const CODE_CACHE_BYTES_MAX = 67_108_864;

@@ -1,6 +1,9 @@
 import type { Writable } from 'node:stream';
 import { FRAME_HEADER_BYTES } from './frame-types.ts';
 
+/** Taken now, since user code in a worker may replace it: fake timers would hold back every answer for ever. */
+const { setImmediate } = globalThis;
+
 /**
  * Writes frames to a socket, joined per turn of the event loop: requests that arrived in one poll leave in one system
  * call. `setImmediate` runs right after the poll phase, so a lone frame is not held back.

@@ -7,6 +7,9 @@ export interface ReceivedBodyOptions {
   onCancel?(): void;
 }
 
+/** Small chunks that wait are joined into buffers of this size. */
+const GATHER_BYTES = 16_384;
+
 /**
  * A body that arrives in chunks, as a stream. Credit is granted when a chunk is read, not when it arrives, so a slow
  * reader holds at most one window.
@@ -17,6 +20,8 @@ export class ReceivedBody {
   readonly #credit = new ReceiveCredit();
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #queue: Uint8Array<ArrayBuffer>[] = [];
+  /** The last of the queue, while small chunks are gathered in it. */
+  #gather: Uint8Array<ArrayBuffer> | undefined;
   #state: 'open' | 'ended' | 'failed' | 'abandoned' = 'open';
   #failure: unknown;
   #wake: (() => void) | undefined;
@@ -42,7 +47,10 @@ export class ReceivedBody {
       this.#consumed(chunk);
       return;
     }
-    this.#queue.push(chunk);
+    if (this.#queue.length === 0 || chunk.length > GATHER_BYTES / 4) {
+      this.#gather = undefined;
+      this.#queue.push(chunk);
+    } else this.#addSmall(chunk);
     this.#wake?.();
   }
 
@@ -59,6 +67,19 @@ export class ReceivedBody {
     this.#wake?.();
   }
 
+  /** Credit counts bytes, memory counts objects: a window of chunks of one byte would take 80 MB. */
+  #addSmall(chunk: Uint8Array<ArrayBuffer>): void {
+    let gather = this.#gather;
+    if (gather === undefined || gather.length + chunk.length > GATHER_BYTES) {
+      gather = new Uint8Array(new ArrayBuffer(GATHER_BYTES), 0, 0);
+      this.#queue.push(gather);
+    }
+    const grown = new Uint8Array(gather.buffer, 0, gather.length + chunk.length);
+    grown.set(chunk, gather.length);
+    this.#gather = grown;
+    this.#queue[this.#queue.length - 1] = grown;
+  }
+
   async #pull(): Promise<void> {
     if (this.#queue.length === 0 && this.#state === 'open') {
       await new Promise<void>((resolve) => {
@@ -67,6 +88,7 @@ export class ReceivedBody {
       this.#wake = undefined;
     }
     const chunk = this.#queue.shift();
+    if (this.#queue.length === 0) this.#gather = undefined;
     if (chunk !== undefined) {
       this.#controller?.enqueue(chunk);
       this.#consumed(chunk);
@@ -81,6 +103,7 @@ export class ReceivedBody {
     this.#state = 'abandoned';
     this.#queue.forEach((chunk) => this.#consumed(chunk));
     this.#queue = [];
+    this.#gather = undefined;
     this.#options.onCancel?.();
   }
 

@@ -28,6 +28,18 @@ describe('StreamTable', () => {
     );
   });
 
+  test('does not grow with the streams that pass by a long-lived one', () => {
+    const table = new StreamTable<{ stream: number }>();
+    table.add({ stream: 1 });
+    const before = process.memoryUsage().rss;
+    for (let stream = 2; stream < 3_000_000; stream += 1) {
+      table.add({ stream });
+      table.delete(stream);
+    }
+    // A ring that grew would take 33 MB, twice while it is copied.
+    expect(process.memoryUsage().rss - before).toBeLessThan(25_000_000);
+  });
+
   test('keeps a long-lived stream apart from those that come round to its slot', () => {
     const table = new StreamTable<{ stream: number }>();
     const first = { stream: 1 };

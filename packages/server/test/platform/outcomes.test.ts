@@ -1,6 +1,6 @@
 /** Every way in which an execution can end: what the caller gets, what the record says, and that nothing is left running. */
 import { existsSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startPlatform, type TestPlatform } from './start-platform.ts';
 
 let martlet: TestPlatform;
@@ -126,7 +126,7 @@ describe('an execution', () => {
     const controller = new AbortController();
     const calling = martlet.call('watches-signal', { signal: controller.signal }).catch(() => undefined);
     const { executionId } = await runningOf(martlet, 'watches-signal');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await vi.waitFor(() => expect(martlet.platform.services.invoke.pending(executionId)?.lines).toHaveLength(1), { timeout: 10_000 });
     controller.abort();
     await calling;
     const record = await martlet.recordOf(executionId);

@@ -10,6 +10,7 @@ import type { LogLevel } from '@martlet/protocol';
 import {
   FrameType,
   layOutResponse,
+  LOG_LINE_COST,
   SendCredit,
   writeJson,
   writeLog,
@@ -112,7 +113,7 @@ export class Execution {
   log(level: LogLevel, stream: 'logs' | 'errors', text: string): void {
     if (this.#state === 'finished' || !this.#limits.logging) return;
     const line = cutLogLine(text, this.#limits.logLineBytes);
-    this.#logBytes += line.length;
+    this.#logBytes += line.length + LOG_LINE_COST;
     if (this.#logBytes > this.#limits.logBytes) {
       this.#logDropped += line.length;
       return;
@@ -183,7 +184,7 @@ export class Execution {
   /** Taken right before the frame that ends the execution. */
   #usage(): Usage {
     this.#onFinishing(this);
-    if (this.#logDropped > 0) this.#writer.send(FrameType.logDropped, this.stream, writeByteCount(this.#logDropped));
+    if (this.#logDropped > 0) this.#writer.send(FrameType.logDropped, this.stream, writeByteCount(Math.min(this.#logDropped, 0xffff_ffff)));
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
     cpuMicros = userCPUTime + systemCPUTime;
     cpuReadAt = performance.now();

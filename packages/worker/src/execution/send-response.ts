@@ -4,6 +4,8 @@ import type { Execution } from './execution.ts';
 import { FunctionResponse } from '../web/function-response.ts';
 
 const EMPTY = new Uint8Array(0);
+/** Names with values, as many as the server takes. */
+const HEADERS_MAX = 1000;
 /** A worker's frame holds at most four times this; the server answers 500 to a longer head. */
 const HEAD_LENGTH_MAX = 65_536;
 
@@ -86,6 +88,8 @@ function flatten(headers: Headers): string[] {
     flat.push(name, value);
     length += name.length + value.length;
   }
+  if (flat.length > HEADERS_MAX * 2)
+    throw new ResponseInvalid(`Cannot answer with ${flat.length / 2} headers: at most ${HEADERS_MAX} are allowed`);
   if (length > HEAD_LENGTH_MAX)
     throw new ResponseInvalid(`Cannot answer with ${length} characters of headers: at most ${HEAD_LENGTH_MAX} are allowed`);
   return flat;

@@ -11,6 +11,8 @@ import { platformHeaders, requestHeaders } from './platform-headers.ts';
 import { BodyTooLarge, type RequestBody } from '../web/request-body.ts';
 import { ResponseInvalid, sendParts, sendResponse } from './send-response.ts';
 
+const UNSHOWABLE = '[a value that cannot be shown]';
+
 export interface ServedFunction {
   readonly message: LoadMessage;
   readonly handler: Handler;
@@ -88,7 +90,13 @@ function answerWithParts(execution: Execution, output: unknown): Promise<void> |
 }
 
 function fail(execution: Execution, error: unknown, { describeError }: ServedFunction): void {
-  const failure = { kind: failureKind(error), ...describeError(error) };
+  let failure: FailureMessage;
+  try {
+    failure = { kind: failureKind(error), ...describeError(error) };
+  } catch {
+    // What was thrown may throw again when it is looked at; an error here would be nobody's, and the execution would hang.
+    failure = { kind: 'threw', name: 'Error', message: UNSHOWABLE, stack: UNSHOWABLE };
+  }
   execution.log('error', 'errors', failure.stack);
   execution.fail(failure);
 }

@@ -39,7 +39,10 @@ export function addressOfHost(host: string | undefined, url: string, functionsDo
  * @throws {PlatformError} `function_name_invalid` for paths that try to climb or that no name can be
  */
 function checked(path: string): string {
-  const decoded = path.includes('%') ? path.replace(/%2f/gi, '/') : path;
+  // Only of the first segment: a slash that is written as %2F in what follows is the function's own.
+  const end = path.indexOf('/');
+  const head = end === -1 ? path : path.slice(0, end);
+  const decoded = head.includes('%') ? head.replace(/%2f/gi, '/') + path.slice(head.length) : path;
   const first = decoded.split('/', 1)[0] as string;
   const problem = functionNameProblem(first);
   if (problem !== undefined || /(^|\/)\.\.(\/|$)|\\|\0|%00|%5c/i.test(decoded)) {

@@ -41,7 +41,7 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
     handle(request, response) {
       let address: FunctionAddress | undefined;
       try {
-        const url = request.url ?? '/';
+        const url = originForm(request.url ?? '/');
         address = addressOfHost(request.headers.host, url, options.functionsDomain) ?? addressOfUrl(url);
       } catch (error) {
         refuse(request, response, error);
@@ -114,6 +114,15 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
       extraHeaders: cors.headersFor(request),
     });
   }
+}
+
+const ABSOLUTE = /^https?:\/\/[^/?#]*/i;
+
+/** Proxies may send the whole URL as the target of a request (RFC 9112, section 3.2.2). */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const rest = target.replace(ABSOLUTE, '');
+  return rest.startsWith('/') || rest === target ? rest : `/${rest}`;
 }
 
 function projectOf(principal: Principal): string | undefined {

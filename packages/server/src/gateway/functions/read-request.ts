@@ -1,6 +1,7 @@
 /** Reads what an HTTP request means for the data plane: credentials, headers for the function, address, body. */
 import type { IncomingMessage } from 'node:http';
 import { isHopByHop, isPlatformHeader } from '../../domain/platform-headers.ts';
+import { PlatformError } from '@martlet/protocol';
 import { INLINE_BODY_BYTES } from '@martlet/protocol/frames';
 import type { Body } from '../../services/invoke/invocation.ts';
 
@@ -18,8 +19,11 @@ export interface ReadHeaders {
 }
 
 const EMPTY = new Uint8Array(0);
+/** 64 KiB take a second on the slowest of lines; who takes longer holds a connection and nothing else. */
+const SMALL_BODY_MS = 30_000;
 const HOST = /^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$/;
-const API_KEY = /^Bearer (mk_|mx_)/;
+const BEARER = /^Bearer\s+(.*)$/is;
+const API_KEY = /^m[kx]_/;
 
 /** Names repeat within a server's life; a decision is remembered per spelling, bounded since callers choose them. */
 const decisions = new Map<string, Decision>();
@@ -38,11 +42,13 @@ export function readHeaders(raw: readonly string[]): ReadHeaders {
       case 'pass':
         forFunction.push(name, value);
         break;
-      case 'authorization':
-        if (value.startsWith('Bearer ')) bearer = value.slice(7);
+      case 'authorization': {
+        const token = BEARER.exec(value)?.[1];
+        bearer = token ?? bearer;
         // A key of the platform is for the platform; a function sees only tokens that are meant for it.
-        if (!API_KEY.test(value)) forFunction.push(name, value);
+        if (token === undefined || !API_KEY.test(token)) forFunction.push(name, value);
         break;
+      }
       case 'key':
         key = value;
         break;
@@ -70,13 +76,12 @@ function decide(name: string): Decision {
 let lastHost = '';
 let lastOrigin = 'http://localhost';
 
-/** Origin of the URL that the function sees. A Host header that is no host is not passed on. */
+/** Origin of the URL that the function sees. A Host header that is no host is not passed on: `256.1.1.1`, `a:99999`. */
 export function originOf(request: IncomingMessage): string {
-  const { host } = request.headers;
-  if (host === undefined) return 'http://localhost';
+  const { host = '' } = request.headers;
   if (host !== lastHost) {
     lastHost = host;
-    lastOrigin = HOST.test(host) ? `http://${host}` : 'http://localhost';
+    lastOrigin = HOST.test(host) && URL.canParse(`http://${host}`) ? `http://${host}` : 'http://localhost';
   }
   return lastOrigin;
 }
@@ -92,12 +97,25 @@ function readWhole(request: IncomingMessage): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     let only: Buffer | undefined;
     let more: Buffer[] | undefined;
+    let timer: NodeJS.Timeout | undefined;
     request.on('data', (chunk: Buffer) => {
       if (only === undefined) only = chunk;
       else (more ??= [only]).push(chunk);
     });
-    request.on('end', () => resolve(more === undefined ? (only ?? EMPTY) : Buffer.concat(more)));
-    request.on('error', reject);
+    request.on('end', () => {
+      clearTimeout(timer);
+      resolve(more === undefined ? (only ?? EMPTY) : Buffer.concat(more));
+    });
+    request.on('error', (cause) => {
+      clearTimeout(timer);
+      reject(new PlatformError('execution_canceled', { message: 'The caller went away before its request was here.', cause }));
+    });
+    // Nearly always the body came with the head; only one that dawdles is worth a timer.
+    setImmediate(() => {
+      if (request.complete || request.destroyed) return;
+      timer = setTimeout(() => request.destroy(new Error('The body took too long')), SMALL_BODY_MS);
+      timer.unref();
+    });
   });
 }
 

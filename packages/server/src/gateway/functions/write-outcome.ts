@@ -5,6 +5,8 @@ import { isHopByHop } from '../../domain/platform-headers.ts';
 import type { Invoked } from '../../services/invoke/invocation.ts';
 
 const BODILESS = new Set([204, 205, 304]);
+/** The length is what is sent, not what the function says; the ids are true. */
+const OURS = new Set(['content-length', 'x-martlet-execution-id', 'x-appwrite-execution-id']);
 const JOINED_BYTES_MAX = 8192;
 
 export function writeOutcome(response: ServerResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
@@ -86,8 +88,10 @@ function responseHeaders(headers: readonly string[], executionId: string, extraH
   const kept: string[] = [];
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] as string;
-    // The length is what is sent, not what the function says.
-    if (name === 'content-length' || isHopByHop(name) || name.startsWith('x-open-runtimes-')) continue;
+    // In any case: the honest worker writes lower case, but user code can write frames of its own, and two lengths, or a
+    // length beside chunks, let it forge the next response on a proxy's connection.
+    const lower = name.toLowerCase();
+    if (OURS.has(lower) || isHopByHop(lower) || lower.startsWith('x-open-runtimes-')) continue;
     kept.push(name, headers[at + 1] as string);
   }
   kept.push('x-martlet-execution-id', executionId, 'x-appwrite-execution-id', executionId, ...extraHeaders);

@@ -1,13 +1,15 @@
 /** How many executions may run at once: per function with a queue in front, per project without. */
 import { PlatformError, type Limits } from '@martlet/protocol';
 import type { FunctionRow } from '../../ports/store.ts';
+import type { CallerSignal } from './invocation.ts';
 
 export interface Admission {
   /**
    * Takes a place for an execution: at once (undefined), or when a place is free.
-   * @throws {PlatformError} `function_concurrency_exceeded`, `general_rate_limit_exceeded`
+   * A caller that goes away gives up its place in the queue.
+   * @throws {PlatformError} `function_concurrency_exceeded`, `general_rate_limit_exceeded`, `execution_canceled`
    */
-  enter(fn: FunctionRow): undefined | Promise<void>;
+  enter(fn: FunctionRow, signal?: CallerSignal): undefined | Promise<void>;
   /** Gives the place back. Exactly once per successful `enter`. */
   leave(fn: FunctionRow): void;
   readonly waiting: number;
@@ -31,7 +33,7 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
     get waiting() {
       return waiting;
     },
-    enter(fn) {
+    enter(fn, signal) {
       const project = projectOf(fn.projectId);
       if (project.running >= limits.projectConcurrency) {
         throw new PlatformError('general_rate_limit_exceeded', {
@@ -47,7 +49,7 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
       }
       if (line.queue.length >= limits.queueDepth) throw full(fn, line);
       project.running += 1;
-      return wait(fn, line);
+      return wait(fn, line, signal);
     },
     leave(fn) {
       leaveProject(fn.projectId);
@@ -65,19 +67,22 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
   };
 
   /** Waits as long as the function may run: whoever waits longer is better told to come back. */
-  function wait(fn: FunctionRow, line: Line): Promise<void> {
+  function wait(fn: FunctionRow, line: Line, signal: CallerSignal | undefined): Promise<void> {
     waiting += 1;
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        enter: resolve,
-        timer: setTimeout(() => {
-          line.queue.splice(line.queue.indexOf(waiter), 1);
-          waiting -= 1;
-          leaveProject(fn.projectId);
-          reject(full(fn, line));
-        }, fn.timeoutSeconds * 1000),
+      const giveUp = (why: PlatformError): void => {
+        const at = line.queue.indexOf(waiter);
+        if (at === -1) return;
+        clearTimeout(waiter.timer);
+        line.queue.splice(at, 1);
+        waiting -= 1;
+        leaveProject(fn.projectId);
+        reject(why);
       };
+      const waiter: Waiter = { enter: resolve, timer: setTimeout(() => giveUp(full(fn, line)), fn.timeoutSeconds * 1000) };
       line.queue.push(waiter);
+      const gone = new PlatformError('execution_canceled', `Cannot execute "${fn.path}": its caller went away while it waited.`);
+      signal?.addEventListener('abort', () => giveUp(gone), { once: true });
     });
   }
 

@@ -104,7 +104,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
   }
 
   function admit(request: InvokeRequest, routed: ReadyFunction): Promise<Invoked> {
-    const place = admission.enter(routed.fn);
+    const place = admission.enter(routed.fn, request.signal);
     const execution = createExecution(request, routed);
     return place === undefined ? run(execution, routed) : place.then(() => run(execution, routed));
   }
@@ -189,7 +189,8 @@ export function createInvoke(options: InvokeOptions): Invoker {
 
   function execute(execution: RunningExecution, worker: Worker): void {
     const { request, routed } = execution;
-    if (request.signal?.aborted === true) {
+    // Also one that was canceled while its worker started: it has its answer, and must not run.
+    if (request.signal?.aborted === true || execution.hasAnswered) {
       execution.endUnserved('execution_canceled', 'The caller went away before the function was reached.');
       return;
     }
@@ -229,7 +230,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     execution.fail('execution_timed_out', message);
     execution.exchange?.cancel(message);
     // User code may be anywhere: only the end of its process is the end of the execution.
-    void execution.worker?.condemn('timed_out', STOP_GRACE_MS);
+    void execution.worker?.condemn('timed_out', STOP_GRACE_MS, () => execution.hasEnded);
   }
 
   function callerGone(execution: RunningExecution): void {
@@ -243,7 +244,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
   function stop(execution: RunningExecution, reason: string): void {
     execution.exchange?.cancel(reason);
     setTimeout(() => {
-      if (!execution.hasEnded) void execution.worker?.condemn('canceled', STOP_GRACE_MS);
+      if (!execution.hasEnded) void execution.worker?.condemn('canceled', STOP_GRACE_MS, () => execution.hasEnded);
     }, STOP_GRACE_MS);
   }
 

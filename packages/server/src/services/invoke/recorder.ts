@@ -59,6 +59,10 @@ class Entry implements Recording {
   writtenAt = 0;
   hasEnded = false;
   recorded = false;
+  /** Whether the row that was written last is the final one: an execution may end while its first row is on the way. */
+  finalWritten = false;
+  /** Waits to be written while it runs. */
+  queued = false;
   /** Milliseconds of `performance.now()`. */
   endedAt = 0;
   readonly #onEnd: (entry: Entry) => void;
@@ -206,7 +210,7 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
   }
 
   function settle(entry: Entry): void {
-    if (!entry.hasEnded) return;
+    if (!entry.finalWritten) return;
     entries.remove(entry);
     entry.settle();
   }
@@ -216,6 +220,8 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
     const fresh = entry.linesWritten === 0 ? lines : lines.slice(entry.linesWritten);
     entry.linesWritten = lines.length;
     entry.writtenAt = performance.now();
+    entry.queued = false;
+    entry.finalWritten = entry.hasEnded;
     return { row: entry.execution.row(), lines: fresh };
   }
 
@@ -223,10 +229,12 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
   function recordLate(): void {
     const now = performance.now();
     for (const entry of entries.all()) {
-      if (entry.hasEnded || now - entry.execution.beganAt < LATE_MS) continue;
+      if (entry.hasEnded || entry.queued || now - entry.execution.beganAt < LATE_MS) continue;
       const first = entry.writtenAt === 0;
       const newLines = entry.execution.lines().length > entry.linesWritten && now - entry.writtenAt > SAVE_LINES_MS;
-      if (first || newLines) ready.push(entry);
+      if (!first && !newLines) continue;
+      entry.queued = true;
+      ready.push(entry);
     }
     if (ready.length > 0) schedule();
   }

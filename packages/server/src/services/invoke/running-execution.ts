@@ -1,6 +1,6 @@
 /** One execution from its admission to its end: gathers the facts of its record from what the worker says. */
 import { errorSpecs, type ErrorCode, type Limits, type LogLine } from '@martlet/protocol';
-import type { Usage } from '@martlet/protocol/frames';
+import { FrameError, LOG_LINE_COST, type Usage } from '@martlet/protocol/frames';
 import { recordedRequestHeaders, recordedResponseHeaders } from '../../domain/recorded-headers.ts';
 import { statusOfResponse } from '../../domain/execution-state.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
@@ -75,6 +75,11 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     return this.#errorCode !== null && this.#errorCode !== 'execution_canceled' && this.#errorCode !== 'execution_answered_error';
   }
 
+  /** Whether its caller has been told how it came out. */
+  get hasAnswered(): boolean {
+    return this.#answered;
+  }
+
   get hasEnded(): boolean {
     return this.endedAt !== null;
   }
@@ -102,12 +107,10 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   }
 
   onLog(line: LogLine): void {
-    // The worker has cut and counted already; it is not to be trusted with it.
-    this.#logBytes += line.text.length;
-    if (this.#logBytes > this.#options.limits.logBytes + this.#options.limits.logLineBytes) {
-      this.#logsDropped += line.text.length;
-      return;
-    }
+    // The worker has cut and counted already; one that sends more is not ours any longer, and may send without end.
+    this.#logBytes += line.text.length + LOG_LINE_COST;
+    if (this.#logBytes > this.#options.limits.logBytes + 2 * this.#options.limits.logLineBytes)
+      throw new FrameError('Cannot take more log of an execution than its limit');
     this.#lines.push(line);
     this.#options.onLine?.(this, line);
   }

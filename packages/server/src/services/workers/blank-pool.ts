@@ -60,7 +60,7 @@ export function createBlankPool(options: BlankPoolOptions): BlankPool {
       timer.unref();
     },
     async fill() {
-      while (!closed && ready.length < options.blanks) await bootInto();
+      while (!closed && ready.length < options.blanks) if (!(await bootInto())) await sleep(RETRY_AFTER_MS);
     },
     close() {
       closed = true;
@@ -88,7 +88,7 @@ export function createBlankPool(options: BlankPoolOptions): BlankPool {
       const worker = await boot(options.launch);
       const waiter = waiting.shift();
       if (waiter !== undefined) waiter.resolve(worker);
-      else ready.push(worker);
+      else shelve(worker);
       return true;
     } catch (error) {
       waiting.shift()?.reject(error);
@@ -100,9 +100,19 @@ export function createBlankPool(options: BlankPoolOptions): BlankPool {
     }
   }
 
+  function shelve(worker: Worker): void {
+    ready.push(worker);
+    void worker.dead.then(() => {
+      const at = ready.indexOf(worker);
+      if (at !== -1) ready.splice(at, 1);
+    });
+  }
+
   async function boot(launch: LaunchOptions): Promise<Worker> {
     if (closed) throw new PlatformError('server_draining');
     const worker = options.createWorker(await options.sandbox.launch(launch));
+    // The pool may have been closed while it was launched, and nobody would end it any more.
+    if (closed) worker.kill('closed');
     const timer = setTimeout(() => worker.kill('crashed'), BOOT_MS_MAX);
     const ready = await worker.ready;
     clearTimeout(timer);
@@ -112,4 +122,10 @@ export function createBlankPool(options: BlankPoolOptions): BlankPool {
       `Cannot start a worker: it ended while booting (code ${worker.exit?.exitCode ?? '-'}, signal ${worker.exit?.signal ?? '-'}). ${worker.process.stderr()}`,
     );
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
 }

@@ -69,6 +69,7 @@ export class Exchange {
   /** @throws {FrameError} */
   onChunk(payload: Buffer): void {
     if (this.#state !== 'streaming') throw new FrameError('Cannot take a chunk of a body that is not open');
+    if (payload.length === 0) throw new FrameError('Cannot take a chunk without bytes: it needs no credit');
     this.responseBytes += payload.length;
     // The payload is a view into a read buffer; the chunk outlives it.
     this.#body?.push(new Uint8Array(payload));

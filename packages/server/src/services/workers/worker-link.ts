@@ -34,6 +34,8 @@ export interface LinkEvents {
   onCodeCache(bytes: Buffer): void;
   /** An exchange has ended; called after its own events. */
   onExchangeEnd(): void;
+  /** Nothing more comes from the worker; it has ended, or has cut the wall and lives on. May be told twice. */
+  onClosed(): void;
   /** The worker broke the rules of the wall. */
   onBroken(error: Error): void;
 }
@@ -46,6 +48,7 @@ export class WorkerLink implements ExchangeLink {
   #pong: (() => void) | undefined;
   #codeCache: Buffer[] = [];
   #codeCacheBytes = 0;
+  #codeCacheAsked = false;
 
   constructor(channel: Duplex, events: LinkEvents) {
     this.#writer = new FrameWriter(channel);
@@ -61,6 +64,8 @@ export class WorkerLink implements ExchangeLink {
     });
     // A broken pipe is the worker's end, which its owner learns from the sandbox.
     channel.on('error', () => undefined);
+    channel.once('end', () => this.#events.onClosed());
+    channel.once('close', () => this.#events.onClosed());
   }
 
   get exchanges(): Iterable<Exchange> {
@@ -95,6 +100,7 @@ export class WorkerLink implements ExchangeLink {
   }
 
   makeCodeCache(): void {
+    this.#codeCacheAsked = true;
     this.#writer.send(FrameType.makeCodeCache, 0);
   }
 
@@ -164,10 +170,15 @@ export class WorkerLink implements ExchangeLink {
         return this.#pong?.();
       case FrameType.codeCacheChunk:
         this.#codeCacheBytes += payload.length;
-        if (this.#codeCacheBytes > CODE_CACHE_BYTES_MAX) throw new FrameError('Cannot take a code cache of this size');
+        if (!this.#codeCacheAsked || this.#codeCacheBytes > CODE_CACHE_BYTES_MAX)
+          throw new FrameError('Cannot take a code cache of this size, or one that nobody asked for');
+        // All but the last are full: many small ones would take far more memory than their bytes.
+        if (this.#codeCache.length * CHUNK_BYTES >= this.#codeCacheBytes) throw new FrameError('Cannot take a code cache in crumbs');
         this.#codeCache.push(Buffer.from(payload));
         return undefined;
       case FrameType.codeCacheEnd:
+        if (!this.#codeCacheAsked) throw new FrameError('Cannot take a code cache that nobody asked for');
+        this.#codeCacheAsked = false;
         this.#events.onCodeCache(Buffer.concat(this.#codeCache));
         this.#codeCache = [];
         this.#codeCacheBytes = 0;

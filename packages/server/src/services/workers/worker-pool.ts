@@ -181,11 +181,11 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       worker.load(await target.load(worker));
     } catch (error) {
       worker.kill('closed');
+      // It may have died before `load` took its way out.
+      target.release(worker);
       throw error;
     }
     worker.idleSince = clock.now();
-    if (worker.process.channel.destroyed)
-      throw new PlatformError('worker_start_failed', `Cannot start a worker: it ended before it was loaded. ${worker.process.stderr()}`);
     // What it was started with has changed meanwhile: it serves those who waited for it, and nobody else.
     if (begun.stale) setImmediate(() => worker.retire());
     else workers.set(target.deploymentId, worker);

@@ -6,6 +6,7 @@
  *
  * A worker serves one deployment for life. Whatever ends abnormally ends the process; nothing is repaired.
  */
+import { PlatformError } from '@martlet/protocol';
 import { writeLoad, type FailureMessage, type LoadedMessage, type LoadMessage, type RequestHead } from '@martlet/protocol/frames';
 import type { SandboxExit, SandboxProcess } from '../../ports/sandbox.ts';
 import type { Body } from '../invoke/invocation.ts';
@@ -41,6 +42,8 @@ export interface WorkerEvents {
   /** Once, when the process and everything in it is gone and all its executions have been told. */
   onDead(worker: Worker): void;
 }
+
+const CLOSED_GRACE_MS = 500;
 
 export class Worker {
   readonly process: SandboxProcess;
@@ -86,11 +89,18 @@ export class Worker {
       onCodeCache: (bytes) => events.onCodeCache(this, bytes),
       onExchangeEnd: () => this.#onExchangeEnd(),
       onBroken: () => this.kill('broke_protocol'),
+      // Mostly the process is ending, which `exited` tells better; one that lives on can serve nobody any longer.
+      onClosed: () => {
+        if (this.state !== 'dead') setTimeout(() => this.state !== 'dead' && this.kill('crashed'), CLOSED_GRACE_MS).unref();
+      },
     });
     this.dead = process.exited.then((exit) => this.#onExit(exit));
   }
 
+  /** @throws {PlatformError} `worker_start_failed` when it has died meanwhile: a dead worker made live would serve for ever and never answer */
   load(code: WorkerCode): void {
+    if (this.state !== 'blank')
+      throw new PlatformError('worker_start_failed', `Cannot start a worker: it ended before it was loaded. ${this.process.stderr()}`);
     this.state = 'live';
     this.deploymentId = code.message.deploymentId;
     this.#link.load(writeLoad(code));
@@ -117,17 +127,16 @@ export class Worker {
 
   /**
    * Takes no more executions and gives those in flight a last moment, unless the event loop is blocked, when they could
-   * not use it.
+   * not use it. When the guilty one stops by itself in that time, the others go on.
    */
-  async condemn(reason: EndReason, graceMs: number): Promise<void> {
+  async condemn(reason: EndReason, graceMs: number, hasStopped: () => boolean): Promise<void> {
     if (this.state === 'dead') return;
     this.state = 'retiring';
-    this.endReason ??= reason;
     const startedAt = performance.now();
     if (this.inFlight > 1 && (await answersWithin(this.#link.ping(), Math.min(250, graceMs)))) {
-      while (this.inFlight > 1 && performance.now() - startedAt < graceMs) await sleep(20);
+      while (this.inFlight > 1 && !hasStopped() && performance.now() - startedAt < graceMs) await sleep(20);
     }
-    this.kill(reason);
+    if (!hasStopped()) this.kill(reason);
   }
 
   kill(reason: EndReason): void {
