@@ -34,7 +34,9 @@ function installGlobals(life: WorkerLife): void {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
   installDenoShim({ env: process.env });
   const streams = installConsole({ write: writeOutput, scope: () => executions.getStore(), mapText: (text) => life.stacks.mapText(text) });
-  setFlush((execution) => executions.run(execution, () => streams.flush(execution)));
+  setFlush((execution) => {
+    if (streams.used) executions.run(execution, () => streams.flush(execution));
+  });
 }
 
 /**

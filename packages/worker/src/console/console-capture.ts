@@ -18,6 +18,8 @@ export interface ConsoleOptions {
 }
 
 export interface CapturedConsole {
+  /** Whether there may be something to flush. */
+  readonly used: boolean;
   /** Writes what the execution left without the end of a line on its standard streams; to be called within it. */
   flush(scope?: object): void;
 }
@@ -108,6 +110,9 @@ function captureStreams(writeText: WriteText, scope: () => object | undefined): 
   Object.defineProperty(process.stdout, 'write', { value: out.write, writable: true, configurable: true });
   Object.defineProperty(process.stderr, 'write', { value: error.write, writable: true, configurable: true });
   return {
+    get used() {
+      return out.used || error.used;
+    },
     flush(of) {
       out.flush(of);
       error.flush(of);

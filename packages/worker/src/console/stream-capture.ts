@@ -6,6 +6,8 @@ import { createConsoleStates } from './console-state.ts';
 const PENDING_MAX = 65_536;
 
 export interface StreamCapture {
+  /** Whether anything was ever written; most functions leave the standard streams alone, and need no flush. */
+  readonly used: boolean;
   /** Stands in for `stream.write`. */
   readonly write: (chunk: unknown, encoding?: unknown, callback?: unknown) => boolean;
   /** Writes what is left of a scope's last line. */
@@ -19,8 +21,13 @@ interface Pending {
 
 export function createStreamCapture(writeLine: (line: string) => void, scope: () => object | undefined): StreamCapture {
   const pendingOf = createConsoleStates<Pending>(() => ({ decoder: new StringDecoder('utf8'), text: '' }));
+  let used = false;
   return {
+    get used() {
+      return used;
+    },
     write(chunk, encoding, callback) {
+      used = true;
       const pending = pendingOf(scope());
       const lines = (pending.text + decode(chunk, encoding, pending.decoder)).split('\n');
       pending.text = lines.pop() ?? '';

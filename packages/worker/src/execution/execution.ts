@@ -51,7 +51,7 @@ export class Execution {
   readonly #writer: FrameWriter;
   readonly #onFinishing: (execution: Execution) => void;
   readonly #onFinished: (execution: Execution) => void;
-  readonly #cpuAtStart = cpuMicrosSoFar();
+  readonly #cpuAtStart = usedSoFar().cpuMicros;
   #completed: PromiseWithResolvers<void> | undefined;
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;
@@ -185,24 +185,25 @@ export class Execution {
   #usage(): Usage {
     this.#onFinishing(this);
     if (this.#logDropped > 0) this.#writer.send(FrameType.logDropped, this.stream, writeByteCount(Math.min(this.#logDropped, 0xffff_ffff)));
-    const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-    cpuMicros = userCPUTime + systemCPUTime;
-    cpuReadAt = performance.now();
-    return { cpuMicros: Math.max(0, Math.round(cpuMicros - this.#cpuAtStart)), memoryKb: maxRSS };
+    return { cpuMicros: Math.max(0, usedSoFar().cpuMicros - this.#cpuAtStart), memoryKb: used.memoryKb };
   }
 }
 
-/** Asking the kernel costs 0.6 µs; at thousands of executions a second the end of one is as good as the start of the next. */
-const CPU_FRESH_MS = 0.2;
-let cpuMicros = 0;
-let cpuReadAt = -1;
+/**
+ * Asking the kernel costs 0.6 µs. At thousands of executions a second they overlap and share what it says anyway, so an
+ * answer of a moment ago is as good.
+ */
+const USED_FRESH_MS = 0.2;
+let used: Usage = { cpuMicros: 0, memoryKb: 0 };
+let usedReadAt = -1;
 
-function cpuMicrosSoFar(): number {
-  if (performance.now() - cpuReadAt < CPU_FRESH_MS) return cpuMicros;
-  const { user, system } = process.cpuUsage();
-  cpuMicros = user + system;
-  cpuReadAt = performance.now();
-  return cpuMicros;
+function usedSoFar(): Usage {
+  const now = performance.now();
+  if (now - usedReadAt < USED_FRESH_MS) return used;
+  usedReadAt = now;
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  used = { cpuMicros: Math.round(userCPUTime + systemCPUTime), memoryKb: maxRSS };
+  return used;
 }
 
 let describe: (error: unknown) => string = String;

@@ -42,6 +42,7 @@ export interface Recorder {
 const FLUSH_MS = 6;
 const BATCH_MAX = 1000;
 const LATE_MS = 100;
+const LOOK_MS = 25;
 /** Lines of a long execution reach the store this often. */
 const SAVE_LINES_MS = 1000;
 const RETRY_MS = 500;
@@ -120,7 +121,7 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
   let ready: Entry[] = [];
   let writing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const lateTimer = setInterval(recordLate, LATE_MS);
+  const lateTimer = setInterval(recordLate, LOOK_MS);
   lateTimer.unref();
 
   return {
