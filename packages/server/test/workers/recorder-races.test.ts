@@ -1,45 +1,77 @@
-import { describe, expect, test } from 'vitest';
+/** The recorder when an execution ends while it is being written, and when the store is away. */
 import { PlatformError } from '@martlet/protocol';
-import { createRecorder, type Recordable } from '../../src/services/invoke/recorder.ts';
+import { describe, expect, test, vi } from 'vitest';
 import type { ExecutionStore, ExecutionWrite } from '../../src/ports/store.ts';
+import { createRecorder, type Recordable } from '../../src/services/invoke/recorder.ts';
+import { silentLog } from './fake-process.ts';
 
-const sleep = (ms: number) => new Promise((r) => setTimeout(r, ms));
-const log = { info() {}, warn() {}, error() {}, debug() {} } as never;
+type Write = ExecutionStore['write'];
 
-test('an execution is not said to be durable while only its row as running is', async () => {
-  const writes: { write: readonly ExecutionWrite[]; done: () => void }[] = [];
-  const executions = {
-    write: (write: readonly ExecutionWrite[]) => new Promise<void>((done) => writes.push({ write, done })),
-  } as unknown as ExecutionStore;
-  const recorder = createRecorder({ executions, log });
-  let status = 'processing';
-  const execution: Recordable = { id: 'a', beganAt: performance.now(), row: () => ({ status }) as never, lines: () => [] };
-  const recording = recorder.began(execution);
-  while (writes.length === 0) await sleep(10);
-  status = 'completed';
-  let durable = false;
-  recording.ended();
-  void recording.whenRecorded().then(() => (durable = true));
-  writes[0]?.done();
-  await sleep(2);
-  const early = {
-    durable,
-    final: writes.some(({ write }) => write.some(({ row }) => row.status === 'completed')),
-    pending: recorder.pending('a') !== undefined,
+const createRecorderOver = (write: Write) => createRecorder({ executions: { write } as ExecutionStore, log: silentLog });
+
+function createExecution(): Recordable & { status: string } {
+  return {
+    id: 'a',
+    beganAt: performance.now(),
+    status: 'processing',
+    row() {
+      return { id: this.id, status: this.status } as ReturnType<Recordable['row']>;
+    },
+    lines: () => [{ time: 0, level: 'info', stream: 'logs', text: 'a line' }],
   };
-  console.log(early);
-  expect(early.durable).toBe(false);
-  expect(early.pending).toBe(true);
-  await sleep(20);
-  for (const w of writes) w.done();
-});
+}
 
-test('while the store is away, an execution waits once', async () => {
-  const executions = { write: () => Promise.reject(new PlatformError('store_unavailable')) } as unknown as ExecutionStore;
-  const recorder = createRecorder({ executions, log });
-  recorder.began({ id: 'a', beganAt: performance.now(), row: () => ({}) as never, lines: () => [] });
-  await sleep(2500);
-  console.log('backlog', recorder.backlog);
-  expect(recorder.backlog).toBeLessThanOrEqual(1);
+describe('the record of an execution', () => {
+  test('is not durable while only its row as processing is', async () => {
+    const writes: { statuses: string[]; commit: () => void }[] = [];
+    const recorder = createRecorderOver(
+      (batch) => new Promise((commit) => writes.push({ statuses: batch.map(({ row }) => row.status), commit })),
+    );
+    const execution = createExecution();
+    const recording = recorder.began(execution);
+    await vi.waitFor(() => expect(writes).toHaveLength(1), { timeout: 5000 });
+    execution.status = 'completed';
+    recording.ended();
+    let durable = false;
+    const recorded = recording.whenRecorded().then(() => (durable = true));
+    writes[0]?.commit();
+    await vi.waitFor(() => expect(writes).toHaveLength(2), { timeout: 5000 });
+    expect(writes.map(({ statuses }) => statuses)).toEqual([['processing'], ['completed']]);
+    expect(durable).toBe(false);
+    expect(recorder.pending('a')?.row.status).toBe('completed');
+    writes[1]?.commit();
+    await recorded;
+    expect(recorder.pending('a')).toBeUndefined();
+    await recorder.close();
+  });
+
+  test('waits once while the store is away, and is written with its lines when it is back', async () => {
+    let away = true;
+    let refused = 0;
+    const written: ExecutionWrite[] = [];
+    const recorder = createRecorderOver((batch) => {
+      if (away) {
+        refused += 1;
+        return Promise.reject(new PlatformError('store_unavailable'));
+      }
+      written.push(...batch);
+      return Promise.resolve();
+    });
+    const recording = recorder.began(createExecution());
+    let backlogMax = 0;
+    await vi.waitFor(
+      () => {
+        backlogMax = Math.max(backlogMax, recorder.backlog);
+        expect(refused).toBeGreaterThanOrEqual(3);
+      },
+      { timeout: 10_000, interval: 20 },
+    );
+    expect(backlogMax).toBe(1);
+    away = false;
+    recording.ended();
+    await recording.whenRecorded();
+    await recorder.close();
+    expect(recorder.backlog).toBe(0);
+    expect(written.flatMap(({ lines }) => lines).map(({ text }) => text)).toEqual(['a line']);
+  });
 });
-void describe;
