@@ -57,6 +57,7 @@ describe('a request', () => {
       'POST /functions/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n',
       [400],
     ],
+    ['with two hosts', 'GET /functions/echo HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n', [400]],
     ['with two lengths', 'POST /functions/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd', [400]],
     ['with bytes in its address that are not ASCII', 'GET /functions/echo/\xe9?q=\xe9 HTTP/1.1\r\nHost: x\r\nx-a: \xe9\r\n\r\n', [400]],
     ['of the method TRACE', `TRACE /functions/echo HTTP/1.1\r\n${CLOSE}\r\n`, [400]],

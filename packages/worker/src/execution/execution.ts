@@ -115,7 +115,8 @@ export class Execution {
     const line = cutLogLine(text, this.#limits.logLineBytes);
     this.#logBytes += line.length + LOG_LINE_COST;
     if (this.#logBytes > this.#limits.logBytes) {
-      this.#logDropped += line.length;
+      // With its line end, so that dropped empty lines show as well.
+      this.#logDropped += line.length + 1;
       return;
     }
     this.#writer.send(

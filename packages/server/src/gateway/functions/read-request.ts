@@ -28,18 +28,25 @@ const API_KEY = /^m[kx]_/;
 /** Names repeat within a server's life; a decision is remembered per spelling, bounded since callers choose them. */
 const decisions = new Map<string, Decision>();
 const DECISIONS_MAX = 5000;
-type Decision = 'pass' | 'drop' | 'key' | 'project' | 'authorization';
+type Decision = 'pass' | 'drop' | 'key' | 'project' | 'authorization' | 'host';
 
+/** @throws {PlatformError} `general_bad_request` for two Host headers, of which a proxy may have believed the other (RFC 9112, section 3.2) */
 export function readHeaders(raw: readonly string[]): ReadHeaders {
   const forFunction: string[] = [];
   let key: string | undefined;
   let bearer: string | undefined;
   let project: string | undefined;
+  let hosts = 0;
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = raw[at] as string;
     const value = raw[at + 1] as string;
     switch (decisions.get(name) ?? decide(name)) {
       case 'pass':
+        forFunction.push(name, value);
+        break;
+      case 'host':
+        hosts += 1;
+        if (hosts > 1) throw new PlatformError('general_bad_request', 'Cannot serve a request with two Host headers.');
         forFunction.push(name, value);
         break;
       case 'authorization': {
@@ -66,6 +73,7 @@ function decide(name: string): Decision {
   const lower = name.toLowerCase();
   let decision: Decision = isPlatformHeader(lower) || isHopByHop(lower) ? 'drop' : 'pass';
   if (lower === 'authorization') decision = 'authorization';
+  if (lower === 'host') decision = 'host';
   if (lower === 'x-martlet-key' || lower === 'x-appwrite-key') decision = 'key';
   if (lower === 'x-martlet-project' || lower === 'x-appwrite-project' || lower === 'x-app-id') decision = 'project';
   if (decisions.size < DECISIONS_MAX) decisions.set(name, decision);
