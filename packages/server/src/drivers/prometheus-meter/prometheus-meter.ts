@@ -1,5 +1,6 @@
 /** Metrics in the text format of Prometheus. Names begin with `martlet_`, times are in seconds. */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from '@prometheus-io/client';
+import { BucketHistogram } from './bucket-histogram.ts';
 import { readingHelp, type Meter, type MeteredExecution, type Readings } from '../../ports/meter.ts';
 
 /** Series of functions are bounded, so that deploying ever new functions cannot fill the memory with counters. */
@@ -35,17 +36,17 @@ export function createPrometheusMeter({ version, readings }: PrometheusMeterOpti
     labelNames: ['project', 'function', 'trigger', 'outcome'] as const,
     registers,
   });
-  const runTime = new Histogram({
+  const runTime = new BucketHistogram({
     name: 'martlet_execution_run_seconds',
     help: 'From the hand-over to a worker to the end of the execution.',
     buckets: RUN_BUCKETS,
-    registers,
+    registry,
   });
-  const queueTime = new Histogram({
+  const queueTime = new BucketHistogram({
     name: 'martlet_execution_queue_seconds',
     help: 'Waiting for a place.',
     buckets: WAIT_BUCKETS,
-    registers,
+    registry,
   });
   const coldStarts = new Histogram({
     name: 'martlet_cold_start_seconds',
