@@ -167,10 +167,10 @@ describe('sqlite-store: files that it refuses', () => {
 
   it('applies all missing migrations or none', () => {
     const raw = new DatabaseSync(':memory:');
-    const good = { number: 1, name: 'good', sql: 'create table good (id)' };
-    const next = { number: 2, name: 'next', sql: 'create table next (id)' };
+    const good = { number: 1, name: 'good', sql: () => 'create table good (id)' };
+    const next = { number: 2, name: 'next', sql: () => 'create table next (id)' };
     migrate(raw, [good]);
-    expect(() => migrate(raw, [good, next, { number: 3, name: 'bad', sql: 'create table third (id); no sql' }])).toThrow('syntax');
+    expect(() => migrate(raw, [good, next, { number: 3, name: 'bad', sql: () => 'create table third (id); no sql' }])).toThrow('syntax');
     const tables = () =>
       raw
         .prepare(`select name from sqlite_schema where type = 'table' order by name`)
