@@ -1,0 +1,21 @@
+/** Operations whose statement for every dialect is not right with several writers: PostgreSQL has its own. */
+import { sql, type RawBuilder } from 'kysely';
+import type { InputOf, OperationName, ResultOf } from '../sql/operations.ts';
+import type { Database } from '../sql/schema.ts';
+
+type OwnOperations = { readonly [Name in OperationName]?: (db: Database, input: InputOf<Name>) => Promise<ResultOf<Name>> };
+
+export const ownOperations: OwnOperations = {
+  'functions.deleteExecutions': (db, at) =>
+    deleteExecutions(db, sql`project_id = ${at.projectId} and function_id = ${at.id} order by created_at, seq limit ${at.limit}`),
+  'executions.deleteEndedBefore': (db, at) => deleteExecutions(db, sql`ended_at < ${at.time} order by ended_at, seq limit ${at.limit}`),
+};
+
+/** Chosen once, for executions and lines alike, and past those that another node is deleting. */
+async function deleteExecutions(db: Database, choice: RawBuilder<unknown>): Promise<number> {
+  const result = await sql`
+    with chosen as (select id from executions where ${choice} for update skip locked),
+         lines as (delete from execution_logs where execution_id in (select id from chosen))
+    delete from executions where id in (select id from chosen)`.execute(db);
+  return Number(result.numAffectedRows ?? 0);
+}
