@@ -5,6 +5,9 @@
  */
 import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Trigger } from '@martlet/protocol';
 import type { ListQuery } from '../domain/list-query.ts';
+import type { DecisionStore } from './store/decision-store.ts';
+import type { JobStore } from './store/job-store.ts';
+import type { NodeStore } from './store/node-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
 
@@ -15,6 +18,9 @@ export interface Store {
   readonly deployments: DeploymentStore;
   readonly variables: VariableStore;
   readonly executions: ExecutionStore;
+  readonly jobs: JobStore;
+  readonly decisions: DecisionStore;
+  readonly nodes: NodeStore;
   /** Applies the migrations that are missing and opens the storage. */
   open(): Promise<void>;
   /** Finishes what was accepted, then closes. */
@@ -229,7 +235,7 @@ export interface ExecutionStore {
   /** All lines in the order of writing. */
   lines(id: string): Promise<readonly LogLine[]>;
   delete(projectId: string, functionId: string, id: string): Promise<boolean>;
-  /** Fails every execution that is waiting or processing, at start after a crash. @returns how many */
+  /** Fails every execution that is waiting or processing and is no job, at start after a crash. @returns how many */
   failInterrupted(endedAt: number): Promise<number>;
   /** Deletes executions that ended before a time, at most `limit` per call. @returns how many */
   deleteEndedBefore(time: number, limit: number): Promise<number>;
