@@ -3,7 +3,7 @@
  * frozen facts: times are milliseconds since 1970, absent is `null`, lists are arrays. A driver rejects with
  * `store_unavailable` when it cannot reach its storage, and never retries a write by itself.
  */
-import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Trigger } from '@martlet/protocol';
+import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Retries, Trigger } from '@martlet/protocol';
 import type { ListQuery } from '../domain/list-query.ts';
 import type { DecisionStore } from './store/decision-store.ts';
 import type { JobStore } from './store/job-store.ts';
@@ -92,7 +92,7 @@ export interface FunctionRow extends Row {
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
   readonly concurrency: number;
-  readonly retries: number;
+  readonly retries: Retries;
   readonly egress: EgressPolicy;
   readonly durability: 'relaxed' | 'strict';
   /** Days to keep inactive deployments; 0 = for ever. */
@@ -211,6 +211,10 @@ export interface ExecutionRow extends Row {
   readonly memoryPeakBytes: number;
   readonly cpuMicros: number;
   readonly logsDroppedBytes: number;
+  /** When it was to run, for one that was not to run at once. */
+  readonly scheduledAt: number | null;
+  /** Attempts begun; 0 for an execution that somebody waited for. */
+  readonly attempt: number;
   readonly endedAt: number | null;
 }
 

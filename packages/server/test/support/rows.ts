@@ -132,6 +132,8 @@ export function anExecution(facts: Partial<ExecutionRow> = {}): ExecutionRow {
     memoryPeakBytes: 52_000_000,
     cpuMicros: 833,
     logsDroppedBytes: 0,
+    scheduledAt: null,
+    attempt: 0,
     endedAt: TIME + 2,
     ...facts,
   };

@@ -71,6 +71,8 @@ function toFacts(row: ExecutionRow) {
     row.memoryPeakBytes,
     row.cpuMicros,
     row.logsDroppedBytes,
+    row.scheduledAt,
+    row.attempt,
   ] as const;
 }
 
@@ -102,6 +104,9 @@ export function decodeExecution(raw: object): ExecutionRow {
     memoryPeakBytes: facts[7],
     cpuMicros: facts[8],
     logsDroppedBytes: facts[9],
+    // Rows of the first version end before these.
+    scheduledAt: facts[10] ?? null,
+    attempt: facts[11] ?? 0,
     endedAt: cells.ended_at,
   };
 }

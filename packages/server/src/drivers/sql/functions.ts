@@ -28,7 +28,7 @@ const codec = createRowCodec<FunctionRow, Omit<Insertable<FunctionTable>, 'searc
   timeoutSeconds: plain('timeout_seconds'),
   memoryMb: plain('memory_mb'),
   concurrency: plain('concurrency'),
-  retries: plain('retries'),
+  retries: json('retries'),
   egress: json('egress'),
   durability: plain('durability'),
   deploymentRetention: plain('deployment_retention'),

@@ -63,7 +63,7 @@ export interface FunctionTable extends Table {
   timeout_seconds: number;
   memory_mb: number;
   concurrency: number;
-  retries: number;
+  retries: Json;
   egress: Json;
   durability: string;
   deployment_retention: number;

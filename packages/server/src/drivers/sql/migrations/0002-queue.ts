@@ -6,6 +6,11 @@ export const queue: Migration = {
   number: 2,
   name: 'queue',
   sql: ({ seq, int, real, bytes, strict, ownerKey }) => `
+alter table functions add column retry_rules text not null default '0';
+update functions set retry_rules = cast(retries as text);
+alter table functions drop column retries;
+alter table functions rename column retry_rules to retries;
+
 alter table executions add column project_key ${int} not null default 0;
 alter table executions add column function_key ${int} not null default 0;
 alter table executions add column queue text;
