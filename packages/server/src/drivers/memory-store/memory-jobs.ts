@@ -12,26 +12,32 @@ import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
 import { functionKey, type MemoryTables } from './memory-tables.ts';
 
-export function memoryJobs(tables: MemoryTables): JobStore {
-  const { executions, executionLines, jobs, jobRequests, attempts, idempotencyKeys, decisions, nodes } = tables;
-
-  const rowsIn = (...states: JobRow['state'][]) => jobs.rows((job) => states.includes(job.state));
-  const executionOf = (job: JobRow): ExecutionRow => executions.get(job.executionId) as ExecutionRow;
-  const holds = (executionId: string, fence: number): JobRow | undefined => {
-    const job = jobs.get(executionId);
-    return job?.state === 'taken' && job.fence === fence ? job : undefined;
+/** What all parts of the queue look at. */
+function jobRows({ jobs, executions, decisions }: MemoryTables) {
+  return {
+    rowsIn: (...states: JobRow['state'][]) => jobs.rows((job) => states.includes(job.state)),
+    executionOf: (job: JobRow): ExecutionRow => executions.get(job.executionId) as ExecutionRow,
+    holds(executionId: string, fence: number): JobRow | undefined {
+      const job = jobs.get(executionId);
+      return job?.state === 'taken' && job.fence === fence ? job : undefined;
+    },
+    ofProject(projectId: string, executionId: string): JobRow | null {
+      const job = jobs.get(executionId);
+      return job?.projectId === projectId ? job : null;
+    },
+    note(job: JobRow, decision: Pick<NewDecision, 'at' | 'code' | 'text'>): void {
+      decisions.push({ ...decision, projectId: job.projectId, subject: 'execution', subjectId: job.executionId });
+    },
   };
-  const inOrder = (a: JobRow, b: JobRow) => b.priority - a.priority || a.runAt - b.runAt;
+}
 
-  function note(job: JobRow, decision: Pick<NewDecision, 'at' | 'code' | 'text'>): void {
-    decisions.push({ ...decision, projectId: job.projectId, subject: 'execution', subjectId: job.executionId });
-  }
+export function memoryJobs(tables: MemoryTables): JobStore {
+  return { ...incoming(tables), ...claims(tables), ...ends(tables), ...waiting(tables), ...readers(tables), ...deadOnes(tables) };
+}
 
-  function failWaiting(job: JobRow, now: number, errorCode: 'execution_expired' | 'execution_canceled'): void {
-    jobs.put({ ...job, state: null });
-    executions.put({ ...executionOf(job), status: 'failed', errorCode, endedAt: now, updatedAt: now });
-    jobRequests.delete(job.executionId);
-  }
+function incoming(tables: MemoryTables): Pick<JobStore, 'enqueue' | 'depth'> {
+  const { executions, jobs, jobRequests, idempotencyKeys, decisions } = tables;
+  const { rowsIn } = jobRows(tables);
 
   function enqueueOne(job: NewJob): ReturnType<JobStore['enqueue']> extends Promise<readonly (infer One)[]> ? One : never {
     const { execution, idempotency } = job;
@@ -61,6 +67,23 @@ export function memoryJobs(tables: MemoryTables): JobStore {
     return { kind: 'enqueued' };
   }
 
+  return {
+    async enqueue(batch, news) {
+      const answers = batch.map(enqueueOne);
+      const added = new Set(batch.filter((_, index) => answers[index]?.kind === 'enqueued').map((job) => job.execution.id));
+      decisions.push(...news.filter((decision) => decision.subject !== 'execution' || added.has(decision.subjectId)));
+      return answers;
+    },
+    depth: async ({ projectId, functionId, max }) =>
+      Math.min(max, rowsIn('ready', 'delayed').filter((job) => job.projectId === projectId && job.functionId === functionId).length),
+  };
+}
+
+function claims(tables: MemoryTables): Pick<JobStore, 'groups' | 'claim'> {
+  const { executions, jobs, jobRequests, attempts } = tables;
+  const { rowsIn, executionOf } = jobRows(tables);
+  const inOrder = (a: JobRow, b: JobRow) => b.priority - a.priority || a.runAt - b.runAt;
+
   function take(job: JobRow, nodeId: string, now: number): ClaimedJob {
     const taken = jobs.put({ ...job, state: 'taken', attempt: job.attempt + 1, fence: job.fence + 1, nodeId, cancelRequested: false });
     const execution = executions.put({ ...executionOf(job), status: 'processing' });
@@ -70,6 +93,38 @@ export function memoryJobs(tables: MemoryTables): JobStore {
     if (payload === undefined) throw new Error(`The job ${executionId} has no request.`);
     return { job: taken, execution, ...payload };
   }
+
+  return {
+    async groups(limit, after) {
+      const keys = [...new Set(rowsIn('ready').map((job) => functionKey(job.projectId, job.functionId)))].toSorted();
+      const from = after === null ? 0 : keys.findIndex((key) => key > functionKey(after.projectId, after.functionId));
+      const round = from <= 0 ? keys : [...keys.slice(from), ...keys.slice(0, from)];
+      return round.slice(0, limit).map((key) => {
+        const [projectId, functionId] = JSON.parse(key) as [string, string];
+        const count = (state: JobRow['state']) =>
+          rowsIn(state).filter((job) => job.projectId === projectId && job.functionId === functionId).length;
+        return { projectId, functionId, ready: Math.min(READY_COUNT_MAX, count('ready')), taken: count('taken') };
+      });
+    },
+    async claim({ nodeId, now, takes }) {
+      const claimed: ClaimedJob[] = [];
+      for (const { projectId, functionId, count, concurrency } of takes) {
+        const isOf = (job: JobRow) => job.projectId === projectId && job.functionId === functionId;
+        for (const job of rowsIn('ready').filter(isOf).toSorted(inOrder).slice()) {
+          const taken = rowsIn('taken').filter(isOf);
+          if (claimed.filter((one) => isOf(one.job)).length >= count || taken.length >= concurrency) break;
+          if (job.concurrencyKey !== null && taken.some((other) => other.concurrencyKey === job.concurrencyKey)) continue;
+          claimed.push(take(job, nodeId, now));
+        }
+      }
+      return claimed;
+    },
+  };
+}
+
+function ends(tables: MemoryTables): Pick<JobStore, 'settle' | 'addLines' | 'release'> {
+  const { executions, executionLines, jobs, jobRequests, attempts, decisions } = tables;
+  const { executionOf, holds } = jobRows(tables);
 
   function settleOne(end: JobEnd): boolean {
     for (const [index, attempt] of attempts.entries())
@@ -97,53 +152,7 @@ export function memoryJobs(tables: MemoryTables): JobStore {
     if (lines.length > 0) executionLines.set(executionId, [...(executionLines.get(executionId) ?? []), ...structuredClone(lines)]);
   }
 
-  function dead(at: Parameters<JobStore['purgeDead']>[0]): JobRow[] {
-    return rowsIn('dead').filter(
-      (job) =>
-        job.projectId === at.projectId &&
-        (at.functionId === null || job.functionId === at.functionId) &&
-        (at.executionIds === undefined || at.executionIds.includes(job.executionId)) &&
-        (at.before === undefined || (executionOf(job).endedAt ?? Infinity) < at.before),
-    );
-  }
-
-  const ofProject = (projectId: string, executionId: string): JobRow | null => {
-    const job = jobs.get(executionId);
-    return job?.projectId === projectId ? job : null;
-  };
-  const toTaken = (job: JobRow): TakenJob => ({ job, execution: executionOf(job) });
-
   return {
-    async enqueue(batch, news) {
-      const answers = batch.map(enqueueOne);
-      const added = new Set(batch.filter((_, index) => answers[index]?.kind === 'enqueued').map((job) => job.execution.id));
-      decisions.push(...news.filter((decision) => decision.subject !== 'execution' || added.has(decision.subjectId)));
-      return answers;
-    },
-    async groups(limit, after) {
-      const keys = [...new Set(rowsIn('ready').map((job) => functionKey(job.projectId, job.functionId)))].toSorted();
-      const from = after === null ? 0 : keys.findIndex((key) => key > functionKey(after.projectId, after.functionId));
-      const round = from <= 0 ? keys : [...keys.slice(from), ...keys.slice(0, from)];
-      return round.slice(0, limit).map((key) => {
-        const [projectId, functionId] = JSON.parse(key) as [string, string];
-        const count = (state: JobRow['state']) =>
-          rowsIn(state).filter((job) => job.projectId === projectId && job.functionId === functionId).length;
-        return { projectId, functionId, ready: Math.min(READY_COUNT_MAX, count('ready')), taken: count('taken') };
-      });
-    },
-    async claim({ nodeId, now, takes }) {
-      const claimed: ClaimedJob[] = [];
-      for (const { projectId, functionId, count, concurrency } of takes) {
-        const isOf = (job: JobRow) => job.projectId === projectId && job.functionId === functionId;
-        for (const job of rowsIn('ready').filter(isOf).toSorted(inOrder).slice()) {
-          const taken = rowsIn('taken').filter(isOf);
-          if (claimed.filter((one) => isOf(one.job)).length >= count || taken.length >= concurrency) break;
-          if (job.concurrencyKey !== null && taken.some((other) => other.concurrencyKey === job.concurrencyKey)) continue;
-          claimed.push(take(job, nodeId, now));
-        }
-      }
-      return claimed;
-    },
     settle: async (batch) => batch.map(settleOne),
     async addLines(batch) {
       for (const { executionId, fence, lines } of batch) if (holds(executionId, fence) !== undefined) addLines(executionId, lines);
@@ -157,6 +166,20 @@ export function memoryJobs(tables: MemoryTables): JobStore {
         attempts.splice(0, attempts.length, ...attempts.filter((one) => one.executionId !== executionId || one.fence !== fence));
       }
     },
+  };
+}
+
+function waiting(tables: MemoryTables): Pick<JobStore, 'promote' | 'expire' | 'nextDue' | 'cancel'> {
+  const { executions, jobs, jobRequests } = tables;
+  const { rowsIn, executionOf, ofProject, note } = jobRows(tables);
+
+  function failWaiting(job: JobRow, now: number, errorCode: 'execution_expired' | 'execution_canceled'): void {
+    jobs.put({ ...job, state: null });
+    executions.put({ ...executionOf(job), status: 'failed', errorCode, endedAt: now, updatedAt: now });
+    jobRequests.delete(job.executionId);
+  }
+
+  return {
     async promote(now, limit) {
       const due = rowsIn('delayed')
         .filter((job) => job.runAt <= now)
@@ -195,6 +218,15 @@ export function memoryJobs(tables: MemoryTables): JobStore {
       note(job, { at: now, code: 'canceled', text: 'It was canceled while it waited.' });
       return 'canceled';
     },
+  };
+}
+
+function readers(tables: MemoryTables): Pick<JobStore, 'cancelRequests' | 'lost' | 'get' | 'payload' | 'attempts'> {
+  const { jobRequests, attempts, nodes } = tables;
+  const { rowsIn, executionOf, ofProject } = jobRows(tables);
+  const toTaken = (job: JobRow): TakenJob => ({ job, execution: executionOf(job) });
+
+  return {
     cancelRequests: async (nodeId) =>
       rowsIn('taken')
         .filter((job) => job.nodeId === nodeId && job.cancelRequested)
@@ -208,6 +240,24 @@ export function memoryJobs(tables: MemoryTables): JobStore {
     payload: async (projectId, executionId) => (ofProject(projectId, executionId) === null ? null : (jobRequests.get(executionId) ?? null)),
     attempts: async (projectId, executionId) =>
       ofProject(projectId, executionId) === null ? [] : attempts.filter((attempt) => attempt.executionId === executionId),
+  };
+}
+
+function deadOnes(tables: MemoryTables): Pick<JobStore, 'listDead' | 'purgeDead'> {
+  const { jobs, jobRequests } = tables;
+  const { rowsIn, executionOf } = jobRows(tables);
+
+  function dead(at: Parameters<JobStore['purgeDead']>[0]): JobRow[] {
+    return rowsIn('dead').filter(
+      (job) =>
+        job.projectId === at.projectId &&
+        (at.functionId === null || job.functionId === at.functionId) &&
+        (at.executionIds === undefined || at.executionIds.includes(job.executionId)) &&
+        (at.before === undefined || (executionOf(job).endedAt ?? Infinity) < at.before),
+    );
+  }
+
+  return {
     listDead: async (at) => dead(at).slice(0, at.limit).map(executionOf),
     async purgeDead(at) {
       const gone = dead(at);
@@ -217,7 +267,5 @@ export function memoryJobs(tables: MemoryTables): JobStore {
       }
       return gone.length;
     },
-    depth: async ({ projectId, functionId, max }) =>
-      Math.min(max, rowsIn('ready', 'delayed').filter((job) => job.projectId === projectId && job.functionId === functionId).length),
   };
 }

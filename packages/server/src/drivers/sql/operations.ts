@@ -2,19 +2,19 @@
  * Every statement by name, so that it can be asked for across a thread, with the lane it takes: `write` changes
  * something; `point` reads a few rows by key and must never wait for a list; `list` may take long.
  */
-import * as claims from './claims.ts';
-import * as decisions from './decisions.ts';
-import * as deployments from './deployments.ts';
-import { enqueueJobs } from './enqueue.ts';
+import * as claims from './queue/claims.ts';
+import * as decisions from './queue/decisions.ts';
+import * as deployments from './control/deployments.ts';
+import { enqueueJobs } from './queue/enqueue.ts';
 import * as executions from './executions.ts';
-import * as functions from './functions.ts';
-import * as jobs from './jobs.ts';
-import * as keys from './keys.ts';
-import * as nodes from './nodes.ts';
-import * as projects from './projects.ts';
+import * as functions from './control/functions.ts';
+import * as jobs from './queue/jobs.ts';
+import * as keys from './control/keys.ts';
+import * as nodes from './queue/nodes.ts';
+import * as projects from './control/projects.ts';
 import type { Database } from './schema.ts';
-import * as settling from './settle-jobs.ts';
-import * as variables from './variables.ts';
+import * as settling from './queue/settle-jobs.ts';
+import * as variables from './control/variables.ts';
 
 export const operations = {
   'projects.get': { lane: 'point', run: projects.getProject },

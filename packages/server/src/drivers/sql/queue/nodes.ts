@@ -1,6 +1,6 @@
 /** Statements about the servers that share the store. Their clock is the argument `now`. */
-import type { NodeRow } from '../../ports/store/node-store.ts';
-import type { Database } from './schema.ts';
+import type { NodeRow } from '../../../ports/store/node-store.ts';
+import type { Database } from '../schema.ts';
 
 export async function insertNode(db: Database, node: NodeRow): Promise<void> {
   await db.insertInto('nodes').values({ id: node.id, name: node.name, started_at: node.startedAt, lease_until: node.leaseUntil }).execute();

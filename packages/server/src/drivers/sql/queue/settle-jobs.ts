@@ -1,11 +1,11 @@
 /** How attempts end. Every statement carries the fence: a node that comes too late changes nothing. */
 import { sql } from 'kysely';
-import type { JobEnd, JobStore } from '../../ports/store/job-store.ts';
+import type { JobEnd, JobStore } from '../../../ports/store/job-store.ts';
 import { appendDecisions } from './decisions.ts';
-import { appendExecution, changingExecutionColumns, executionColumns } from './executions.ts';
-import type { Cell } from './row-codec.ts';
-import type { Database } from './schema.ts';
-import { valuesTable, type ValueType } from './values-table.ts';
+import { appendExecution, changingExecutionColumns, executionColumns } from '../executions.ts';
+import type { Cell } from '../row-codec.ts';
+import type { Database } from '../schema.ts';
+import { valuesTable, type ValueType } from '../values-table.ts';
 
 const numbers: ReadonlySet<string> = new Set(['created_at', 'updated_at', 'run_ms', 'ended_at']);
 const whole: ReadonlySet<string> = new Set(['project_key', 'function_key', 'response_status']);

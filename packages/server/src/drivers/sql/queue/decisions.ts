@@ -1,6 +1,6 @@
 /** Statements about the ledger. */
-import type { DecisionStore, DecisionSubject, NewDecision } from '../../ports/store/decision-store.ts';
-import type { Database } from './schema.ts';
+import type { DecisionStore, DecisionSubject, NewDecision } from '../../../ports/store/decision-store.ts';
+import type { Database } from '../schema.ts';
 
 const ROWS_AT_ONCE = 1000;
 

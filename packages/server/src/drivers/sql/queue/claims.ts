@@ -1,9 +1,9 @@
 /** How ready jobs are found and taken. */
 import { PostgresAdapter, sql, type RawBuilder } from 'kysely';
-import { READY_COUNT_MAX, type ClaimedJob, type ReadyGroup, type Take, type TakenJob } from '../../ports/store/job-store.ts';
+import { READY_COUNT_MAX, type ClaimedJob, type ReadyGroup, type Take, type TakenJob } from '../../../ports/store/job-store.ts';
 import { decodeRequest, decodeTaken, type RawExecution } from './job-rows.ts';
-import { ownerKey } from './owner-key.ts';
-import type { Database } from './schema.ts';
+import { ownerKey } from '../owner-key.ts';
+import type { Database } from '../schema.ts';
 
 /** Functions in turn from `after` on, each found by one seek, however many jobs the ones before it have. */
 export async function readyGroups(

@@ -1,14 +1,14 @@
 /** Statements about jobs that wait, are lost, canceled or dead. */
 import { sql } from 'kysely';
 import type { ErrorCode } from '@martlet/protocol';
-import type { ExecutionRow } from '../../ports/store.ts';
-import type { AttemptRow, DeadQuery, JobRow, JobStore, TakenJob } from '../../ports/store/job-store.ts';
-import type { NewDecision } from '../../ports/store/decision-store.ts';
+import type { ExecutionRow } from '../../../ports/store.ts';
+import type { AttemptRow, DeadQuery, JobRow, JobStore, TakenJob } from '../../../ports/store/job-store.ts';
+import type { NewDecision } from '../../../ports/store/decision-store.ts';
 import { appendDecisions } from './decisions.ts';
-import { decodeExecution } from './executions.ts';
+import { decodeExecution } from '../executions.ts';
 import { decodeJob, decodeRequest, decodeTaken, type RawExecution } from './job-rows.ts';
-import { ownerKey } from './owner-key.ts';
-import type { Database } from './schema.ts';
+import { ownerKey } from '../owner-key.ts';
+import type { Database } from '../schema.ts';
 
 export async function promoteJobs(db: Database, { now, limit }: { now: number; limit: number }): Promise<number> {
   const result = await sql`update executions set queue = 'ready', status = 'waiting'

@@ -1,9 +1,9 @@
 /** Between jobs of the port and the columns of an execution that make it one. */
 import type { Selectable } from 'kysely';
-import type { JobFacts, JobRequest, JobRow, NewJob, QueueState } from '../../ports/store/job-store.ts';
-import { appendExecution, decodeExecution, executionColumns } from './executions.ts';
-import type { Cell } from './row-codec.ts';
-import type { ExecutionTable } from './schema.ts';
+import type { JobFacts, JobRequest, JobRow, NewJob, QueueState } from '../../../ports/store/job-store.ts';
+import { appendExecution, decodeExecution, executionColumns } from '../executions.ts';
+import type { Cell } from '../row-codec.ts';
+import type { ExecutionTable } from '../schema.ts';
 
 export type RawExecution = Selectable<ExecutionTable>;
 

@@ -1,11 +1,11 @@
 /** How jobs come in. */
 import { sql } from 'kysely';
-import type { NewDecision } from '../../ports/store/decision-store.ts';
-import type { Enqueued, NewJob } from '../../ports/store/job-store.ts';
+import type { NewDecision } from '../../../ports/store/decision-store.ts';
+import type { Enqueued, NewJob } from '../../../ports/store/job-store.ts';
 import { appendDecisions } from './decisions.ts';
 import { encodeJob, jobColumns } from './job-rows.ts';
-import { ownerKey } from './owner-key.ts';
-import type { Database } from './schema.ts';
+import { ownerKey } from '../owner-key.ts';
+import type { Database } from '../schema.ts';
 
 /** Rows of one statement: 27 values each, and SQLite binds 32,766. */
 const ROWS_AT_ONCE = 500;
