@@ -8,6 +8,7 @@ import { aFunction, aKey, aProject, aQuery, aVariable, aWrite } from '../support
 import { suiteName } from '../support/suite-name.ts';
 import { testDeployments } from './store-deployments.ts';
 import { testExecutions } from './store-executions.ts';
+import { testJobs } from './store-jobs.ts';
 import { testLists } from './store-lists.ts';
 
 export interface StoreDriver {
@@ -26,6 +27,7 @@ export function testStore({ name, create, skipped }: StoreDriver): void {
     describe('variables', () => testVariables(opened(create)));
     describe('deployments', () => testDeployments(opened(create)));
     describe('executions', () => testExecutions(opened(create)));
+    describe('jobs', () => testJobs(opened(create)));
     describe('lists', () => testLists(opened(create)));
   });
 }

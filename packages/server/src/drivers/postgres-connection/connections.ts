@@ -34,7 +34,7 @@ export interface ConnectionsOptions {
 
 /** A connection that was used this recently is taken for alive. */
 const FRESH_MS = 1000;
-const PING_MS = 1500;
+const PING_MS = 1000;
 
 interface Known extends Asked {
   readonly session: Session;
@@ -47,13 +47,15 @@ export function createConnections({ settings, limits, max }: ConnectionsOptions)
   pool.on('error', () => undefined);
   const known = new WeakMap<PoolClient, Known>();
   const busy = new Set<Known>();
-  const watch = watchConnections({ settings, busy });
   /** Connections last used before it are not trusted: one of their time has turned out dead. */
   let suspectedAt = 0;
+  const watch = watchConnections({ settings, busy, onLost: () => (suspectedAt = Date.now()) });
 
   function knownOf(client: PoolClient): Known {
     const entry = known.get(client);
     if (entry !== undefined) return entry;
+    // The statement in flight is rejected as well; without a listener the loss of a connection would end the process.
+    client.on('error', () => undefined);
     const asked: Asked = { client, since: 0 };
     const made: Known = Object.assign(asked, { session: createSession(asked), usedAt: Date.now() });
     known.set(client, made);

@@ -6,12 +6,19 @@ import { Client, type PoolClient } from 'pg';
 import type { Asked } from './session.ts';
 import { poolConfig, type PostgresSettings } from './settings.ts';
 
-const LOOK_MS = 1000;
+const LOOK_MS = 500;
 /** Longer than almost every statement; asking costs a connection. */
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 1500;
 const ASK_MS = 1500;
 
-export function watchConnections({ settings, busy }: { settings: PostgresSettings; busy: ReadonlySet<Asked> }): { stop(): void } {
+export interface WatchOptions {
+  readonly settings: PostgresSettings;
+  readonly busy: ReadonlySet<Asked>;
+  /** Told of each connection that was found dead. */
+  readonly onLost: () => void;
+}
+
+export function watchConnections({ settings, busy, onLost }: WatchOptions): { stop(): void } {
   let asking = false;
   const timer = setInterval(() => void look(), LOOK_MS);
   timer.unref();
@@ -32,6 +39,7 @@ export function watchConnections({ settings, busy }: { settings: PostgresSetting
       const pid = processOf(watched.client);
       // It may have been answered, and have asked anew, since we asked.
       if (pid === undefined || working.has(pid) || watched.since === 0 || watched.since > now) continue;
+      onLost();
       destroy(watched.client);
     }
   }

@@ -9,7 +9,7 @@ import type { Cell } from '../sql/row-codec.ts';
 import { encodeText } from '../postgres-connection/values.ts';
 
 const REALS: ReadonlySet<string> = new Set(['created_at', 'updated_at', 'run_ms', 'ended_at']);
-const WHOLES: ReadonlySet<string> = new Set(['response_status']);
+const WHOLES: ReadonlySet<string> = new Set(['project_key', 'function_key', 'response_status']);
 const typeOf = (column: string): string => (REALS.has(column) ? 'float8' : WHOLES.has(column) ? 'int8' : 'text');
 
 const LINES_AT = executionColumns.length;

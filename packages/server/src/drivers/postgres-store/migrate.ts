@@ -10,6 +10,8 @@ const words: SqlWords = {
   real: 'double precision',
   bytes: 'bytea',
   strict: '',
+  ownerKey: (projectId, functionId) =>
+    `(('x' || substr(encode(sha256(convert_to('[' || to_json(${projectId}) || ',' || to_json(${functionId}::text) || ']', 'UTF8')), 'hex'), 1, 12))::bit(48)::bigint / 2)`,
 };
 
 const VERSION_MIN = 15;

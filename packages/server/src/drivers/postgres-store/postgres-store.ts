@@ -13,6 +13,7 @@ import { operations, type OperationName, type RunOperation } from '../sql/operat
 import type { Database } from '../sql/schema.ts';
 import { createSqlNouns } from '../sql/sql-store.ts';
 import { encodeBatch } from './execution-batch.ts';
+import { createLeasedNodes } from './leased-nodes.ts';
 import { migrate } from './migrate.ts';
 import { ownOperations } from './own-operations.ts';
 import { createWriteLane, type WriteLane } from './write-lane.ts';
@@ -88,6 +89,7 @@ export function createPostgresStore({ url, connections = CONNECTIONS }: Postgres
           await laneOf(open, 'executions.write').add({ batch: encodeBatch(batch) });
         }),
     }),
+    nodes: createLeasedNodes({ session: (work) => whileOpen(({ quick }) => quick.use(work)), list: () => run('nodes.list', undefined) }),
     open: () => (opening ??= open()),
     close: () => (closing ??= close()),
   };
