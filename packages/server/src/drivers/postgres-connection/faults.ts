@@ -11,7 +11,7 @@ const DATABASE_MISSING = '3D000';
 /** After these the session is of no use, or on a server that is not the primary any more. */
 const SESSION_OVER = /^(?:08|57P|53300|25006|25P|XX)/;
 
-/** What an error of PostgreSQL means; faults of our own are returned as they are. */
+/** What an error means that came while a server was asked; faults of our own are returned as they are. */
 export function toFault(error: unknown): unknown {
   if (error instanceof StoreFault || error instanceof ConstraintViolation || error instanceof PlatformError) return error;
   if (!(error instanceof Error)) return error;
@@ -39,18 +39,17 @@ export function isAnswer(error: unknown): boolean {
 
 /** Whether the connection on which it happened may be used again. */
 export function endsSession(error: unknown): boolean {
-  const cause = error instanceof StoreFault || error instanceof ConstraintViolation ? error.cause : error;
-  const code = sqlState(cause);
-  return code === undefined ? cause instanceof Error && isOfTheConnection(cause) : SESSION_OVER.test(code);
+  if (!(error instanceof StoreFault) || error.code !== 'store_unavailable' || error.cause === undefined) return false;
+  const code = sqlState(error.cause);
+  return code === undefined || SESSION_OVER.test(code);
 }
 
 /** What a caller of a port gets. */
 export function toPlatformError(error: unknown): PlatformError {
-  const fault = toFault(error);
-  if (fault instanceof PlatformError) return fault;
-  if (fault instanceof StoreFault) return new PlatformError(fault.code, { message: fault.message, cause: fault.cause });
-  const reason = fault instanceof Error ? fault.message : String(fault);
-  return new PlatformError('general_server_error', { message: `The store refused a statement: ${reason}`, cause: fault });
+  if (error instanceof PlatformError) return error;
+  if (error instanceof StoreFault) return new PlatformError(error.code, { message: error.message, cause: error.cause });
+  const reason = error instanceof Error ? error.message : String(error);
+  return new PlatformError('general_server_error', { message: `The store refused a statement: ${reason}`, cause: error });
 }
 
 function unavailable(reason: string, cause: Error): StoreFault {
