@@ -120,7 +120,9 @@ export function createExecutions({ store, invoke, enqueue, clock, limits }: Exec
       const { principal, method, origin, path, headers, body, clientIp, idempotencyKey, ...when } = request;
       const hops = principal.kind === 'execution' ? principal.hops + 1 : 0;
       const idempotency =
-        idempotencyKey === undefined ? null : { key: idempotencyKey, hash: hashOf([method, path, JSON.stringify(headers)], body) };
+        idempotencyKey === undefined
+          ? null
+          : { key: `client:${idempotencyKey}`, hash: hashOf([method, path, JSON.stringify(headers)], body) };
       return enqueue.enqueue({
         ...when,
         projectId,
