@@ -29,8 +29,12 @@ const descriptionSchema = z.union([
 
 export const writeInputDescription = (description: InputDescription): Buffer => Buffer.from(JSON.stringify(description));
 
-/** Deeper nesting is no schema, and would exhaust the stack of whoever walks it. */
-const DEPTH_MAX = 64;
+/** Deeper nesting would exhaust the stack of whoever walks it. */
+export const INPUT_SCHEMA_DEPTH_MAX = 64;
+
+export function isNestedTooDeep(schema: unknown): boolean {
+  return isDeeper(schema, INPUT_SCHEMA_DEPTH_MAX);
+}
 
 /** @throws {FrameError} */
 export function readInputDescription(payload: Buffer): InputDescription {
@@ -41,7 +45,8 @@ export function readInputDescription(payload: Buffer): InputDescription {
     throw new FrameError('Cannot read the description of an input: it is not JSON');
   }
   const result = descriptionSchema.safeParse(value);
-  if (!result.success || isDeeper(value, DEPTH_MAX)) throw new FrameError('Cannot read the description of an input: it has not the agreed form');
+  if (!result.success || isNestedTooDeep('schema' in result.data ? result.data.schema : undefined))
+    throw new FrameError('Cannot read the description of an input: it has not the agreed form');
   return result.data;
 }
 

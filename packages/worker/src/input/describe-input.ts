@@ -1,5 +1,11 @@
 /** Says what input a function declares, as JSON Schema, in words small enough for the wall. */
-import { INPUT_SCHEMA_BYTES_MAX, writeInputDescription, type InputDescription } from '@martlet/protocol/frames';
+import {
+  INPUT_SCHEMA_BYTES_MAX,
+  INPUT_SCHEMA_DEPTH_MAX,
+  isNestedTooDeep,
+  writeInputDescription,
+  type InputDescription,
+} from '@martlet/protocol/frames';
 import type { DeclaredInput } from './declared-input.ts';
 
 /** Parts that JSON Schema has no words for are then anything, each library by its own option: zod, arktype, valibot. */
@@ -19,6 +25,8 @@ function describe({ vendor, toJsonSchema }: DeclaredInput): InputDescription {
   if (toJsonSchema === undefined) return { declared: true, vendor, reason: `${vendor} gives no Standard JSON Schema for it` };
   try {
     const schema = convert(toJsonSchema);
+    if (isNestedTooDeep(schema))
+      return { declared: true, vendor, reason: `its JSON Schema is nested deeper than ${INPUT_SCHEMA_DEPTH_MAX} levels` };
     if (typeof schema === 'object' && schema !== null && !Array.isArray(schema))
       return { declared: true, vendor, schema: schema as Record<string, unknown> };
     return { declared: true, vendor, reason: `${vendor} gave no object as its JSON Schema` };

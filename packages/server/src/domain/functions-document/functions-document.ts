@@ -83,7 +83,9 @@ const functionErrorSchema = {
 
 function inputSchema(input: Extract<InputDescription, { declared: true }>, at: string): JsonSchema {
   if (input.schema !== undefined) return placeSchema(input.schema, at);
-  return { description: `The function checks its input with ${input.vendor}. There is no JSON Schema of it: ${input.reason ?? 'no reason is known'}.` };
+  return {
+    description: `The function checks its input with ${input.vendor}. There is no JSON Schema of it: ${input.reason ?? 'no reason is known'}.`,
+  };
 }
 
 /** Each field of the input is a parameter of its own. */

@@ -196,9 +196,9 @@ export class WorkerLink implements ExchangeLink {
         this.#codeCacheBytes = 0;
         return undefined;
       case FrameType.inputDescription: {
-        const resolve = this.#describing.shift();
-        if (resolve === undefined) throw new FrameError('Cannot take the description of an input that nobody asked for');
-        return resolve(readInputDescription(payload));
+        if (this.#describing.length === 0) throw new FrameError('Cannot take the description of an input that nobody asked for');
+        const description = readInputDescription(payload);
+        return this.#describing.shift()?.(description);
       }
       default:
         throw new FrameError(`Cannot understand a frame of type ${type} about the worker`);

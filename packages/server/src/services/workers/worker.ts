@@ -7,7 +7,14 @@
  * A worker serves one deployment for life. Whatever ends abnormally ends the process; nothing is repaired.
  */
 import { PlatformError } from '@martlet/protocol';
-import { writeLoad, type FailureMessage, type InputDescription, type LoadedMessage, type LoadMessage, type RequestHead } from '@martlet/protocol/frames';
+import {
+  writeLoad,
+  type FailureMessage,
+  type InputDescription,
+  type LoadedMessage,
+  type LoadMessage,
+  type RequestHead,
+} from '@martlet/protocol/frames';
 import type { SandboxExit, SandboxProcess } from '../../ports/sandbox.ts';
 import type { Body } from '../invoke/invocation.ts';
 import type { Exchange, ExchangeEvents } from './exchange.ts';
