@@ -1,7 +1,7 @@
 /** Shell completions, by the shells themselves where this machine has them. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 
 const MARTLET = fileURLToPath(new URL('../bin/martlet.mjs', import.meta.url));
 const script = (shell: string): string => {
@@ -19,7 +19,9 @@ function bashOffers(words: readonly string[]): string[] {
   return stdout.split('\n').filter((one) => one !== '');
 }
 
-describe.skipIf(!has('bash'))('bash', () => {
+describe('bash', () => {
+  beforeEach(({ skip }) => skip(!has('bash'), 'bash is not installed'));
+
   test('is offered commands, their commands and their options', () => {
     expect(bashOffers(['martlet', 'de'])).toEqual(['dev', 'deploy', 'deployments']);
     expect(bashOffers(['martlet', 'types', ''])).toContain('generate');
@@ -34,7 +36,9 @@ describe.skipIf(!has('bash'))('bash', () => {
   });
 });
 
-describe.skipIf(!has('zsh'))('zsh', () => {
+describe('zsh', () => {
+  beforeEach(({ skip }) => skip(!has('zsh'), 'zsh is not installed'));
+
   test('takes the script', () => {
     const { status, stderr } = spawnSync('zsh', ['-f', '-c', `autoload -Uz compinit; compinit -u -D; ${script('zsh')}; whence _martlet`], {
       encoding: 'utf8',
@@ -43,7 +47,9 @@ describe.skipIf(!has('zsh'))('zsh', () => {
   });
 });
 
-describe.skipIf(!has('fish'))('fish', () => {
+describe('fish', () => {
+  beforeEach(({ skip }) => skip(!has('fish'), 'fish is not installed'));
+
   test('is offered commands of the place', () => {
     const offers = (line: string): string[] =>
       spawnSync('fish', ['--no-config', '-c', `${script('fish')}\ncomplete -C '${line}'`], { encoding: 'utf8' })
