@@ -59,9 +59,9 @@ test('stand behind options, environment and the folder, and before the default',
 test('come before the folder when one is named', async () => {
   await writeContexts(env, TWO);
   await writeConnectionFile(home, { url: 'http://127.0.0.1:4000', project: 'dev', apiKey: 'dev-key' });
-  const home_ = { url: 'https://home.example', project: 'default', key: 'home-key' };
-  expect(await resolveWith({ context: 'home' })).toEqual(home_);
-  expect(await resolveWith({}, { MARTLET_CONTEXT: 'home' })).toEqual(home_);
+  const chosen = { url: 'https://home.example', project: 'default', key: 'home-key' };
+  expect(await resolveWith({ context: 'home' })).toEqual(chosen);
+  expect(await resolveWith({}, { MARTLET_CONTEXT: 'home' })).toEqual(chosen);
   await expect(resolveWith({ context: 'nowhere' })).rejects.toMatchObject({ exitCode: 2, message: expect.stringContaining('work, home') });
   await expect(resolveWith({ context: 'constructor' })).rejects.toMatchObject({ exitCode: 2 });
 });
