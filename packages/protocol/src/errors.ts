@@ -42,6 +42,7 @@ export const errorSpecs = {
   function_already_exists: { status: 409, fault: 'caller', retry: false, message: 'A function with this id or name exists already.', remedy: 'Choose another id, or update the existing function.' },
   function_entrypoint_missing: { status: 404, fault: 'caller', retry: false, message: 'Neither the deployment nor the function names an entrypoint.', remedy: 'Send an entrypoint with the deployment, or set one on the function.' },
   function_config_invalid: { status: 400, fault: 'caller', retry: false, message: 'The settings of the function are not valid.', remedy: 'The message names the file and the key.' },
+  function_input_invalid: { status: 400, fault: 'caller', retry: false, message: 'The input does not fit the schema that the function declares.', remedy: 'The answer lists the fields, each with its path and what is wrong; `GET /functions/openapi.json` has the schema.' },
   function_runtime_unsupported: { status: 404, fault: 'caller', retry: false, message: 'The runtime is not one that this server has.', remedy: 'List the runtimes with GET /v1/functions/runtimes.' },
   function_not_ready: { status: 503, fault: 'caller', retry: true, message: 'The function has no deployment that can answer yet.', remedy: 'The message has the state of the build; `martlet deployments logs` shows why.' },
   function_disabled: { status: 404, fault: 'caller', retry: false, message: 'The function is disabled.', remedy: 'Enable it with `martlet functions` or the API.' },

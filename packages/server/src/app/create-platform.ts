@@ -22,6 +22,7 @@ import { assertTier, chooseSandbox } from './create-sandbox.ts';
 import { createServices, PLATFORM_HOST, type Drivers, type PlatformServices } from './create-services.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
 import { prepareServerFiles } from './server-files.ts';
+import { VERSION } from './version.ts';
 
 /** A running server. */
 export interface Platform {
@@ -132,13 +133,14 @@ function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
   });
 }
 
-function createGateway(config: Config, { invoke, routes, principals }: PlatformServices, log: Log): FunctionsGateway {
+function createGateway(config: Config, { invoke, routes, catalog, principals }: PlatformServices, log: Log): FunctionsGateway {
   return createFunctionsGateway({
     invoke,
     routes,
     log,
     identify: ({ key, bearer }) => principals.identify({ apiKey: key, bearer }),
     defaultProjectId: config.defaultProject,
+    document: { catalog, version: VERSION },
     functionsDomain: config.functionsDomain,
     corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,

@@ -14,6 +14,8 @@ import type { Vault } from '../ports/vault.ts';
 import { createBuilds } from '../services/builds.ts';
 import { createQueue } from './create-queue.ts';
 import { createSharedArtifacts } from '../services/builds/shared-artifacts.ts';
+import { createCatalog } from '../services/catalog/catalog.ts';
+import { createFunctionInputs } from '../services/catalog/function-inputs.ts';
 import { createChanges, type Change, type Changes } from '../services/changes.ts';
 import { createDeployments } from '../services/deployments.ts';
 import { createExecutions } from '../services/executions.ts';
@@ -123,6 +125,8 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
     unpackTree: (key) => trees.folderOf(key),
   });
   const routes = createFunctionRoutes({ store, changes });
+  const inputs = createFunctionInputs({ artifacts, pool, log, targetOf });
+  const catalog = createCatalog({ functions: store.functions, routes, inputs, changes });
   const recorder = createRecorder({ executions: store.executions, log });
   const admission = createAdmission(limits);
   const invoke = createInvoke({
@@ -153,7 +157,7 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
       store_lag_seconds: recorder.oldestMs / 1000,
     };
   };
-  return { invoke, routes, pool, recorder, readings };
+  return { invoke, routes, catalog, pool, recorder, readings };
 }
 
 function poolSettings({ config, sandbox, clock, log, egress }: Drivers) {
