@@ -27,6 +27,7 @@ import { createInvoke } from '../services/invoke/invoke.ts';
 import { createRecorder } from '../services/invoke/recorder.ts';
 import { createKeys } from '../services/keys.ts';
 import { createPrincipals } from '../services/principals.ts';
+import { createDeadLetters } from '../services/queue/dead-letters.ts';
 import { createSchedules } from '../services/schedules/manage-schedules.ts';
 import { createScheduler } from '../triggers/schedules/scheduler.ts';
 import { startRetention } from '../services/retention.ts';
@@ -77,6 +78,7 @@ export function createServices(drivers: Drivers) {
     principals,
     executions,
     queue,
+    deadLetters: createDeadLetters({ store, enqueue: queue.enqueue, clock }),
     schedules,
     scheduler,
     meter,

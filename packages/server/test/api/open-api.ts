@@ -25,6 +25,7 @@ import type { FollowedLine, Invoke, InvokeRequest, Outcome, PendingExecution } f
 import { createKeys } from '../../src/services/keys.ts';
 import { createPrincipals } from '../../src/services/principals.ts';
 import { createEnqueue } from '../../src/services/queue/enqueue.ts';
+import { createDeadLetters } from '../../src/services/queue/dead-letters.ts';
 import { createSchedules } from '../../src/services/schedules/manage-schedules.ts';
 import { createUploads } from '../../src/services/uploads.ts';
 import { createVariables } from '../../src/services/variables.ts';
@@ -92,6 +93,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     variables,
     executions,
     schedules,
+    deadLetters: createDeadLetters({ store, enqueue, clock }),
     keys,
     principals,
     projects: store.projects,
