@@ -2,7 +2,7 @@
 import { createAccount, type Account } from './account.ts';
 import { createExecutions, type Executions } from './executions/executions.ts';
 import { createFunctions, type Functions } from './functions/functions.ts';
-import { createCallerIdentity, type Identity } from './identity.ts';
+import { createCallerIdentity } from './identity.ts';
 import { checkedCredential, checkedProject, checkedUrl, type ClientOptions } from './options.ts';
 import { createHttp, type CallApi, type Http, type Server } from './transport/http.ts';
 
@@ -37,19 +37,20 @@ export function createClient(options: ClientOptions): MartletClient {
   const http = createHttp(server, identity);
   let serviceRole: Caller | undefined;
 
-  return {
+  const client = {
     ...callerOf(http),
     account: createAccount({ http: createHttp(server, { token: () => undefined }), identity, storage }),
-    setToken: (token) => identity.setToken(checkedCredential('token', token)),
-    get asServiceRole() {
-      if (serviceToken === undefined)
-        throw new Error(
-          'Cannot act as the service role: this client has no service token. Inside a function make it with createClientFromRequest(request), on a server of yours with an `apiKey`.',
-        );
-      const service: Identity = { token: () => serviceToken };
-      return (serviceRole ??= callerOf(createHttp(server, service)));
-    },
+    setToken: (token?: string | null): void => identity.setToken(checkedCredential('token', token)),
   };
+  const actAsService = (): Caller => {
+    if (serviceToken === undefined)
+      throw new Error(
+        'Cannot act as the service role: this client has no service token. Inside a function make it with createClientFromRequest(request), on a server of yours with an `apiKey`.',
+      );
+    return (serviceRole ??= callerOf(createHttp(server, { token: () => serviceToken })));
+  };
+  // Not enumerable: whoever copies or prints a client does not ask for the service role.
+  return Object.defineProperty(client, 'asServiceRole', { get: actAsService }) as typeof client & Pick<MartletClient, 'asServiceRole'>;
 }
 
 function callerOf(http: Http): Caller {
