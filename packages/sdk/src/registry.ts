@@ -35,9 +35,12 @@ export type FunctionInput<Name> =
 /** What a function gives. */
 export type FunctionOutput<Name> = EntryOf<Name> extends { output: infer Output } ? Output : unknown;
 
-/** Data may be left out where the function needs none; a form is taken for every input. */
+/** A form is taken for every input. Where any object is, it is one of them: a union of the two would refuse other keys. */
+export type Sendable<Input> = [FunctionData | undefined] extends [Input] ? Input : Input | FormData;
+
+/** Data may be left out where the function needs none. */
 export type DataArguments<Input, Options> = undefined extends Input
-  ? [data?: Input | FormData, options?: Options]
+  ? [data?: Sendable<Input>, options?: Options]
   : Record<never, never> extends Input
-    ? [data?: Input | FormData, options?: Options]
-    : [data: Input | FormData, options?: Options];
+    ? [data?: Sendable<Input>, options?: Options]
+    : [data: Sendable<Input>, options?: Options];

@@ -5,6 +5,7 @@ import type {
   FunctionInput,
   FunctionName,
   FunctionOutput,
+  Sendable,
   TypedFunctionName,
   UntypedFunctionName,
 } from '../registry.ts';
@@ -59,17 +60,17 @@ export interface Functions extends FunctionExecutions {
    */
   stream<Name extends FunctionName>(
     name: Name,
-    data: FunctionInput<Name> | FormData | undefined,
+    data: Sendable<FunctionInput<Name>> | undefined,
     options: StreamOptions & { readonly as: 'sse' },
   ): FunctionStream<ServerSentEvent>;
   stream<Name extends FunctionName>(
     name: Name,
-    data: FunctionInput<Name> | FormData | undefined,
+    data: Sendable<FunctionInput<Name>> | undefined,
     options: StreamOptions & { readonly as: 'text' },
   ): FunctionStream<string>;
   stream<Name extends FunctionName>(
     name: Name,
-    data: FunctionInput<Name> | FormData | undefined,
+    data: Sendable<FunctionInput<Name>> | undefined,
     options: StreamOptions & { readonly as: 'bytes' },
   ): FunctionStream<Uint8Array>;
   stream<Name extends TypedFunctionName>(name: Name, ...data: DataArguments<FunctionInput<Name>, StreamOptions>): FunctionStream<unknown>;
