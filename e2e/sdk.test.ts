@@ -170,7 +170,7 @@ Object.assign(globalThis, { createClient, tryEverything });
   afterAll(() => chromium?.close());
 
   test('everything works from another origin', async ({ skip }) => {
-    if (executable === undefined) skip('no Chromium on this machine');
+    if (executable === undefined) return skip('no Chromium on this machine');
     const tried = await chromium.page.evaluate(async (url) => {
       const page = globalThis as unknown as { createClient: typeof createClient; tryEverything: typeof tryEverything };
       return page.tryEverything(page.createClient({ url }), { streamsBodies: false });
@@ -208,7 +208,7 @@ describe('a user', () => {
   };
 
   test('is who functions see while signed in, and sees own executions', async ({ skip }) => {
-    if (!(await hasAccounts())) skip('this server has no accounts');
+    if (!(await hasAccounts())) return skip('this server has no accounts');
     const { user, id, seesOwn, afterwards } = await signInAndCall(createClient({ url: martlet.ready.url, project: martlet.ready.project }));
     expect([user === id, user === null, seesOwn, afterwards]).toEqual([true, false, 'true', null]);
   });

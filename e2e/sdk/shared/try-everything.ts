@@ -103,7 +103,8 @@ async function abortStream(functions: Functions): Promise<Tried['abortedStream']
     const onResponse = (answer: { executionId: string | undefined }): void => {
       executionId = answer.executionId;
     };
-    for await (const _event of functions.stream('ticks', {}, { as: 'sse', signal: stop.signal, onResponse })) stop.abort();
+    for await (const { event } of functions.stream('ticks', {}, { as: 'sse', signal: stop.signal, onResponse }))
+      if (event === 'tick') stop.abort();
     return { aborted: false, executionId };
   } catch (error) {
     return { aborted: error instanceof AbortError, executionId };

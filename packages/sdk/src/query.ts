@@ -10,7 +10,7 @@ type OfAttribute = (attribute: string) => string;
 type OfAttributes = (attributes: string | readonly string[]) => string;
 type OfQueries = (queries: readonly string[]) => string;
 type OfDates = (start: string, end: string) => string;
-type Distance = (attribute: string, values: List, distance: number, meters?: boolean) => string;
+type Distance = (...args: [attribute: string, values: List, distance: number, meters?: boolean]) => string;
 
 interface QueryBuilder
   extends
@@ -44,7 +44,7 @@ const bare: Shape = (attribute) => [attribute];
 const values: Shape = (all) => [undefined, all];
 /** Of a value that is itself a list: coordinates, a vector. */
 const whole: Shape = (attribute, list) => [attribute, [list]];
-const distance: Shape = (attribute, list, far, meters = true) => [attribute, [[list, far, meters]]];
+const distance: Shape = (attribute, ...[list, far, meters = true]) => [attribute, [[list, far, meters]]];
 const nested: Shape = (queries) => [undefined, parsed(queries)];
 const elements: Shape = (attribute, queries) => [attribute, parsed(queries)];
 

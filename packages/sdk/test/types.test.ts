@@ -17,6 +17,15 @@ const compilers = [
   ['7.0', 'typescript'],
 ] as const;
 
+/** Libraries are checked too: the declarations are what is tested. */
+const TSCONFIG = `{
+  "compilerOptions": {
+    "strict": true, "exactOptionalPropertyTypes": true, "noUncheckedSideEffectImports": true, "skipLibCheck": false, "noEmit": true,
+    "target": "es2024", "module": "nodenext", "lib": ["es2024", "dom", "dom.iterable", "dom.asynciterable"], "types": TYPES
+  },
+  "include": ["*.ts"]
+}`;
+
 const folder = mkdtempSync(join(tmpdir(), 'martlet-types-'));
 const staged = join(folder, 'staged');
 
@@ -55,22 +64,10 @@ async function writeProject(project: string, { files, packages = ['@martlet/sdk'
     await mkdir(dirname(join(project, 'node_modules', name)), { recursive: true });
     await symlink(join(MODULES, name), join(project, 'node_modules', name));
   }
-  const compilerOptions = {
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedSideEffectImports: true,
-    // The declarations are what is tested.
-    skipLibCheck: false,
-    noEmit: true,
-    target: 'es2024',
-    module: 'nodenext',
-    lib: ['es2024', 'dom', 'dom.iterable', 'dom.asynciterable'],
-    types,
-  };
   for (const [name, content] of Object.entries({
     ...files,
     'package.json': '{"type":"module"}',
-    'tsconfig.json': JSON.stringify({ compilerOptions, include: ['*.ts'] }),
+    'tsconfig.json': TSCONFIG.replace('TYPES', JSON.stringify(types)),
   }))
     await writeFile(join(project, name), content);
   return project;
