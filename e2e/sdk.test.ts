@@ -1,5 +1,5 @@
 /** The published SDK against a real server: in Node, inside a function, and in a page of a real browser. */
-import { createClient, type MartletClient } from '@martlet/sdk';
+import { createClient, ExecutionStatus, Query, type MartletClient } from '@martlet/sdk';
 import type { ExecutionResource } from '@martlet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 // @ts-expect-error a plain script, so that any Node from 18 on can run it
@@ -101,6 +101,29 @@ describe('in Node', () => {
     expect([created.status, JSON.parse(created.responseBody)]).toMatchObject(['completed', { got: { a: 1 }, own: 'x' }]);
     await client.functions.deleteExecution({ functionId, executionId: created.$id });
     await expect(client.executions.get(created.$id)).rejects.toMatchObject({ code: 'execution_not_found' });
+  });
+
+  test('an execution that nobody waits for is accepted, then followed to its end', async () => {
+    const { url, project: id, apiKey } = martlet.ready;
+    const client = createClient({ url, project: id, apiKey });
+    const { executions } = await client.executions.list({ queries: [Query.equal('requestPath', '/below?x=1'), Query.limit(1)] });
+    const accepted = await client.functions.createExecution({ functionId: executions[0]?.functionId ?? '', async: true, xpath: '/later' });
+    expect(accepted).toMatchObject({ status: ExecutionStatus.Waiting, responseStatusCode: 0 });
+    const told = await new Promise<string[]>((resolve, reject) => {
+      const states: string[] = [];
+      client.executions.subscribe(accepted.$id, (progress) => {
+        if (progress.type === 'status') states.push(progress.execution.status);
+        if (progress.type === 'ended') resolve(states);
+        if (progress.type === 'error') reject(progress.error);
+      });
+    });
+    expect(['waiting', 'processing', 'completed']).toEqual(expect.arrayContaining(told));
+    expect(told.at(-1)).toBe('completed');
+    expect(await client.executions.wait(accepted.$id)).toMatchObject({
+      status: 'completed',
+      responseStatusCode: 200,
+      requestPath: '/later',
+    });
   });
 
   test('the log and the progress of an execution are followed while it runs', async () => {

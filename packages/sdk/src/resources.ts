@@ -43,6 +43,8 @@ export interface Execution extends Resource {
   readonly scheduledAt: string | null;
   /** Code of the error registry; empty unless failed. */
   readonly errorCode: string;
+  /** Attempts begun, for executions that nobody waits for; else 0. */
+  readonly attempt: number;
   readonly start: 'cold' | 'warm' | 'none';
   /** Seconds. */
   readonly timings: { queue: number; coldStart: number; run: number };

@@ -15,6 +15,7 @@ export type {
   Key,
   KeyList,
   ListOptions,
+  RetryRules,
   Variable,
   VariableList,
 } from './resources.ts';

@@ -54,12 +54,31 @@ export interface FunctionResource extends Resource {
   /** MB. */
   readonly memory: number;
   readonly concurrency: number;
-  readonly retries: number;
+  readonly retries: number | RetryRules;
   readonly egress: 'public' | 'none' | { allow: string[] };
   readonly durability: 'relaxed' | 'strict';
   readonly entrypoint: string;
   readonly commands: string;
   readonly version: string;
+}
+
+/** How an execution that nobody waits for is tried again. */
+export interface RetryRules {
+  /** The first one included. */
+  readonly attempts?: number | undefined;
+  /** Seconds: `initial`, then `factor` times the one before, at most `max`, spread by `jitter` (0 to 1). */
+  readonly backoff?:
+    | {
+        readonly initial?: number | undefined;
+        readonly factor?: number | undefined;
+        readonly max?: number | undefined;
+        readonly jitter?: number | undefined;
+      }
+    | undefined;
+  /** Outcomes that are tried again; default: all of the function's own. */
+  readonly on?: ('threw' | 'timed_out' | 'crashed' | 'out_of_memory' | 'load_failed' | 'answered_error' | 'interrupted')[] | undefined;
+  /** When the server that ran it is gone. */
+  readonly interrupted?: 'retry' | 'fail' | undefined;
 }
 
 export interface FunctionList {
