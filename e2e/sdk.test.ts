@@ -1,11 +1,12 @@
 /** The published SDK against a real server: in Node, inside a function, and in a page of a real browser. */
-import { createClient, ExecutionStatus, Query, type MartletClient } from '@martlet/sdk';
+import { createClient, ExecutionStatus, Query } from '@martlet/sdk';
 import type { ExecutionResource } from '@martlet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 // @ts-expect-error a plain script, so that any Node from 18 on can run it
 import { findChromium } from '../tools/ensure-chromium.mjs';
 import { openChromiumPage, type ChromiumPage } from './sdk/chromium-page.ts';
 import { createSdkProject, type SdkProject } from './sdk/sdk-project.ts';
+import { signInAndCall, type SignedIn } from './sdk/shared/sign-in.ts';
 import { tryEverything, type Tried } from './sdk/shared/try-everything.ts';
 import { startMartlet, type Martlet } from './start-martlet.ts';
 
@@ -180,12 +181,35 @@ describe('inside a function', () => {
 
 const executable = findChromium() as string | undefined;
 
+/** Whether the server knows users; the calls of the account are all that is needed of it. */
+async function hasAccounts(): Promise<boolean> {
+  const answer = await fetch(`${martlet.ready.url}/v1/account`);
+  return ((await answer.json()) as { type?: string }).type !== 'general_route_not_found';
+}
+
+function assertSignedIn({ id, user, seesOwnExecution, afterwards }: SignedIn): void {
+  expect(id).not.toBe('');
+  expect([user, seesOwnExecution, afterwards]).toEqual([id, true, null]);
+}
+
+test('a user is who functions see while signed in, and sees own executions', async ({ skip }) => {
+  if (!(await hasAccounts())) return skip('this server has no accounts');
+  const { url, project: id } = martlet.ready;
+  assertSignedIn(await signInAndCall(createClient({ url, project: id })));
+});
+
 describe('in a page of Chromium', () => {
   const entry = `
 import { createClient } from '@martlet/sdk';
 import { tryEverything } from './shared/try-everything.ts';
-Object.assign(globalThis, { createClient, tryEverything });
+import { signInAndCall } from './shared/sign-in.ts';
+Object.assign(globalThis, { createClient, tryEverything, signInAndCall });
 `;
+  interface InPage {
+    readonly createClient: typeof createClient;
+    readonly tryEverything: typeof tryEverything;
+    readonly signInAndCall: typeof signInAndCall;
+  }
   let chromium: ChromiumPage;
   beforeAll(async () => {
     if (executable !== undefined) chromium = await openChromiumPage({ executable, entry, folder: project.folder });
@@ -195,44 +219,23 @@ Object.assign(globalThis, { createClient, tryEverything });
   test('everything works from another origin', async ({ skip }) => {
     if (executable === undefined) return skip('no Chromium on this machine');
     const tried = await chromium.page.evaluate(async (url) => {
-      const page = globalThis as unknown as { createClient: typeof createClient; tryEverything: typeof tryEverything };
+      const page = globalThis as unknown as InPage;
       return page.tryEverything(page.createClient({ url }), { streamsBodies: false });
     }, martlet.ready.url);
     await assertTried(tried, [300_000]);
   }, 90_000);
-});
 
-interface SignedIn {
-  readonly user: string | null;
-  readonly id: string;
-  readonly seesOwn: string;
-  readonly afterwards: string | null;
-}
-
-/** Signs in, calls, and signs out; needs nothing but the account calls. */
-async function signInAndCall(client: MartletClient): Promise<SignedIn> {
-  const whoami = async (): Promise<[string | null, string]> => {
-    const { data, executionId = '' } = await client.functions.invoke<{ user: string | null }>('whoami');
-    return [data.user, executionId];
-  };
-  await client.account.createAnonymousSession();
-  const { $id: id } = await client.account.get();
-  const [user, executionId] = await whoami();
-  const { $id: seesOwn } = await client.executions.wait(executionId);
-  await client.account.deleteSession();
-  const [afterwards] = await whoami();
-  return { user, id, seesOwn: String(seesOwn === executionId), afterwards };
-}
-
-describe('a user', () => {
-  const hasAccounts = async (): Promise<boolean> => {
-    const answer = await fetch(`${martlet.ready.url}/v1/account`);
-    return ((await answer.json()) as { type?: string }).type !== 'general_route_not_found';
-  };
-
-  test('is who functions see while signed in, and sees own executions', async ({ skip }) => {
+  test('a user signs in there too', async ({ skip }) => {
+    if (executable === undefined) return skip('no Chromium on this machine');
     if (!(await hasAccounts())) return skip('this server has no accounts');
-    const { user, id, seesOwn, afterwards } = await signInAndCall(createClient({ url: martlet.ready.url, project: martlet.ready.project }));
-    expect([user === id, user === null, seesOwn, afterwards]).toEqual([true, false, 'true', null]);
+    const { url, project: id } = martlet.ready;
+    const signedIn = await chromium.page.evaluate(
+      async (options) => {
+        const page = globalThis as unknown as InPage;
+        return page.signInAndCall(page.createClient(options));
+      },
+      { url, project: id },
+    );
+    assertSignedIn(signedIn);
   });
 });
