@@ -13,7 +13,7 @@ const execute = promisify(execFile);
 const MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url));
 const compilers = [
   ['5.9', 'typescript-5.9'],
-  ['6.0', 'typescript-6.0'],
+  ['6.0', 'typescript-6'],
   ['7.0', 'typescript'],
 ] as const;
 
