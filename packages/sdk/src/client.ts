@@ -23,7 +23,7 @@ export interface MartletClient extends Caller {
 }
 
 /** @throws {TypeError} for options that cannot work */
-export function createClient(options: ClientOptions): MartletClient {
+export function createClient(options: ClientOptions = {}): MartletClient {
   const { storage } = options;
   const server: Server = {
     url: checkedUrl(options.url),

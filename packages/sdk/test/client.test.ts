@@ -27,6 +27,25 @@ describe('createClient', () => {
     expect(() => createClient({ url: server.url, project })).toThrow(/`project` is no id/);
   });
 
+  test('needs an address where there is no page', () => {
+    expect(() => createClient()).toThrow(/`url` is missing\. Give the address of the server/);
+  });
+
+  test('takes the origin of the page where there is one', async () => {
+    const asked: string[] = [];
+    const own: typeof fetch = async (input) => {
+      asked.push(String(input));
+      return new Response();
+    };
+    Reflect.set(globalThis, 'location', { origin: 'http://page' });
+    try {
+      await createClient({ fetch: own }).functions.invoke('hello');
+    } finally {
+      Reflect.deleteProperty(globalThis, 'location');
+    }
+    expect(asked).toEqual(['/functions/hello']);
+  });
+
   test('works below a path, with or without a slash at the end', async () => {
     for (const url of [`${server.url}/martlet`, `${server.url}/martlet//`]) {
       const client = createClient({ url });

@@ -151,6 +151,11 @@ describe('executions.logs', () => {
     expect(await Array.fromAsync(client.executions.logs('e1'))).toEqual([line('a'), line('b')]);
   });
 
+  test('does not pass for empty where the caller may not see it', async () => {
+    server.answer((_request, response) => json(response, 200, { status: 'completed' }));
+    await expect(client.executions.logs('e1').next()).rejects.toThrow('Cannot read the log: only keys and the service role see it.');
+  });
+
   test('follows to the end over broken connections, and gives every line once', async () => {
     let connections = 0;
     server.answer((_request, response) => {

@@ -203,6 +203,7 @@ describe('a failure of the function', () => {
     [{ detail: 'why', type: 'general_x', code: 500 }, 'why', 'general_x'],
     ['just text', 'just text', 'http_500'],
     [[], 'Internal Server Error', 'http_500'],
+    ['<!doctype html><h1>Bad Gateway</h1>', 'Internal Server Error', 'http_500'],
   ])('is told by its body %j', async (body, reason, code) => {
     server.answer((_request, response) => json(response, 500, body));
     expect(await failed()).toMatchObject({ message: `Function "pay" answered 500: ${reason}`, code });

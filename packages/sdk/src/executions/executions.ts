@@ -1,4 +1,5 @@
 /** Executions by their own id, whatever function they are of. */
+import { MartletError } from '../errors.ts';
 import { segment } from '../functions/function-executions.ts';
 import type { Execution, ExecutionList, LogLine } from '../resources.ts';
 import { startDeadline, type DeadlineOptions } from '../transport/deadline.ts';
@@ -21,7 +22,7 @@ export interface Executions {
   cancel(executionId: string): Promise<Execution>;
   /** The record, once the execution has completed or failed. @throws {TimeoutError | AbortError} */
   wait(executionId: string, options?: DeadlineOptions): Promise<Execution>;
-  /** The log line by line; needs a key or the service role. */
+  /** The log line by line; needs a key or the service role. @throws {MartletError} for anybody else */
   logs(executionId: string, options?: LogsOptions): AsyncGenerator<LogLine, void, undefined>;
   /**
    * Tells of every change of state, of log lines where the caller may see them, and of the end. Comes back by itself when
@@ -40,7 +41,9 @@ export function createExecutions(http: Http): Executions {
   const get: Executions['get'] = async (executionId, options = {}) => api<Execution>('GET', pathOf(executionId), options);
 
   async function* writtenLines(executionId: string, signal: AbortSignal | undefined): AsyncGenerator<LogLine, void, undefined> {
-    yield* (await get(executionId, { signal })).logLines ?? [];
+    const { logLines } = await get(executionId, { signal });
+    if (logLines === undefined) throw new MartletError('Cannot read the log: only keys and the service role see it.');
+    yield* logLines;
   }
 
   async function* followedLines(executionId: string, signal: AbortSignal | undefined): AsyncGenerator<LogLine, void, undefined> {

@@ -23,11 +23,11 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The first word about what went wrong, in the forms that functions and the platform use. */
+/** The first word about what went wrong, in the forms that functions and the platform use; a page of a proxy is none. */
 export function messageOf(body: unknown): string | undefined {
   const error = field(body, 'error');
   const candidates = [field(error, 'message'), field(body, 'message'), field(body, 'detail'), error, body];
-  return candidates.find((one): one is string => typeof one === 'string' && one.trim() !== '')?.slice(0, 500);
+  return candidates.find((one): one is string => typeof one === 'string' && /^\s*[^\s<]/.test(one))?.slice(0, 500);
 }
 
 /** Code of the function, or of the error registry, which stands in `type` where `code` is the status. */
