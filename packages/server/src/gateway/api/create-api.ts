@@ -7,6 +7,7 @@ import { identifyCaller } from './authorize.ts';
 import { answerOrigins } from './cors.ts';
 import { refuseInvalid } from './params.ts';
 import { addDeploymentRoutes } from './routes/deployments-routes.ts';
+import { addExecutionEventsRoute } from './routes/execution-events-route.ts';
 import { addExecutionRoutes } from './routes/executions-routes.ts';
 import { addFunctionRoutes } from './routes/functions-routes.ts';
 import { addKeyRoutes } from './routes/keys-routes.ts';
@@ -35,6 +36,7 @@ export function createApi(options: ApiOptions): Api {
   addDeploymentRoutes(app, options);
   addVariableRoutes(app, options);
   addExecutionRoutes(app, options);
+  addExecutionEventsRoute(app, options);
   addLogRoutes(app, options);
   addQueueRoutes(app, options);
   addScheduleRoutes(app, options);
