@@ -54,11 +54,15 @@ async function openFolder(
 }
 
 async function openDatabase(
-  { config, folder, log, nodeId }: StorageOptions,
+  { config, folder, files, log, nodeId }: StorageOptions,
   { url, vault, closers }: { url: string; vault: LocalVault; closers: (() => unknown)[] },
 ): Promise<Storage> {
   // The store first: it refuses a database that is not ours before anything is made in it.
-  const store = createPostgresStore({ url, connections: config.databaseConnections });
+  const store = createPostgresStore({
+    url,
+    connections: config.databaseConnections,
+    ...(files.leaseThread && { leaseThreadUrl: files.leaseThread }),
+  });
   await store.open();
   closers.push(() => store.close());
   await agreeOnVault({ url, keyIds: vault.keyIds });

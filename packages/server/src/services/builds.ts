@@ -77,7 +77,7 @@ export function createBuilds(options: BuildsOptions): Builds {
       const now = clock.now();
       const rows = (await store.deployments.listByStatus(PENDING))
         .filter(({ id }) => !running.has(id))
-        .filter((row) => alone || isAbandoned(row, now, options.limits.buildSeconds));
+        .filter((row) => alone || isAbandoned(row, { now, buildSeconds: options.limits.buildSeconds }));
       for (const row of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
         // Of several nodes that begin it, the one whose change from `waiting` comes first builds it.
         if (row.status === 'waiting' && row.sourceHash !== '') void start({ row });
@@ -98,7 +98,7 @@ export function createBuilds(options: BuildsOptions): Builds {
 }
 
 /** Whether the node that had it must have ended: it would have begun or finished it long ago. */
-function isAbandoned(row: DeploymentRow, now: number, buildSeconds: number): boolean {
+function isAbandoned(row: DeploymentRow, { now, buildSeconds }: { now: number; buildSeconds: number }): boolean {
   if (row.status === 'building') return (row.buildStartedAt ?? row.updatedAt) < now - buildSeconds * 1000 - GRACE_MS;
   return row.updatedAt < now - (row.sourceHash === '' ? UPLOAD_MS : GRACE_MS);
 }

@@ -38,6 +38,18 @@ async function query<Row extends object>(url: string, text: string): Promise<Row
   }
 }
 
+/** Resolves when sessions have noticed: the server takes a setting over some time after it is told. */
+async function setStandbys(url: string, names: string): Promise<void> {
+  await query(url, `alter system set synchronous_standby_names = '${names}'`);
+  await query(url, 'select pg_reload_conf()');
+  for (;;) {
+    const [now] = await query<{ synchronous_standby_names: string }>(url, 'show synchronous_standby_names');
+    if (now?.synchronous_standby_names === names) break;
+    await wait(20);
+  }
+  await wait(200);
+}
+
 /** Writes without a pause until told to stop; knows what was acknowledged, refused, or left open. */
 function startWriting(store: Store, writers = 4) {
   const acknowledged: string[] = [];
@@ -213,15 +225,16 @@ describe.skipIf(skipped !== undefined)(suiteName('postgres-store: the database f
     const store = await opened(url.replace(`:${server.port}/`, `:${proxy.port}/`));
     await store.keys.insert(aKey({ id: 'before' }));
     // The commit waits for a standby that does not exist.
-    await query(url, `alter system set synchronous_standby_names = 'nobody'`);
-    await query(url, 'select pg_reload_conf()');
-    const insert = store.keys.insert(aKey({ id: 'unknown' }));
-    insert.catch(() => undefined);
-    await wait(500);
-    await proxy.close();
-    await expect(insert).rejects.toMatchObject({ ...unavailable, message: expect.stringContaining('not known') });
-    await query(url, 'alter system reset synchronous_standby_names');
-    await query(url, 'select pg_reload_conf()');
+    try {
+      await setStandbys(url, 'nobody');
+      const insert = store.keys.insert(aKey({ id: 'unknown' }));
+      insert.catch(() => undefined);
+      await wait(500);
+      await proxy.close();
+      await expect(insert).rejects.toMatchObject({ ...unavailable, message: expect.stringContaining('not known') });
+    } finally {
+      await setStandbys(url, '');
+    }
   });
 
   it('notices connections that are half open, and works on others within five seconds', async () => {

@@ -66,7 +66,7 @@ describe('what is refused, and why', () => {
         else expect(problem).toMatch(/^Cannot use the schedule "/);
         expect(performance.now() - started).toBeLessThan(2000);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 });
@@ -138,7 +138,7 @@ describe('changes of the clock', () => {
   const everyZone = process.env['MARTLET_TEST_ALL_ZONES'] === '1';
   const all = Intl.supportedValuesOf('timeZone');
   const sample = ['Europe/Berlin', 'Australia/Lord_Howe', 'Pacific/Apia', 'Africa/Casablanca', 'America/St_Johns', 'Antarctica/Troll'];
-  const years = everyZone ? [2000, 2037] : [2009, 2012];
+  const years = everyZone ? [2000, 2037] : [2010, 2011];
   test.each(everyZone ? all : sample)(
     '%s: as the oracle says around every change',
     (zone) => {
@@ -148,8 +148,8 @@ describe('changes of the clock', () => {
         const clock = wallClock(offsets, from - 30 * HOUR, to);
         for (const text of EXPRESSIONS) {
           const expected = oracleTicks(text, clock, from);
-          expect(listTicks(text, zone, from, to).map(iso), `${text} ${zone} ${iso(change)}`).toEqual(expected.map(iso));
-          expect(listTicksBackwards(text, zone, from, to).map(iso), `${text} ${zone} ${iso(change)} backwards`).toEqual(expected.map(iso));
+          expect(firstDifference(listTicks(text, zone, from, to), expected), `${text} around ${iso(change)}`).toBeUndefined();
+          expect(firstDifference(listTicksBackwards(text, zone, from, to), expected), `${text} backwards`).toBeUndefined();
         }
       }
     },
@@ -173,8 +173,34 @@ describe('going forward and back', () => {
         expect(expression.previousAtOrBefore(next - 1)).toBe(previous);
         expect(expression.previousAtOrBefore(next)).toBe(next);
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
+  });
+});
+
+describe('counting', () => {
+  test('is what walking counts, over changes of the clock as well', () => {
+    const texts = fc.constantFrom(...EXPRESSIONS, '*/7,30 */15 * * * *', '0 0 29 2 *', '5 4 1-7 * 1', '0,1 30 2 * * *');
+    const zones = fc.constantFrom('UTC', 'Europe/Berlin', 'Pacific/Apia', 'Australia/Lord_Howe', 'America/New_York');
+    const times = fc.oneof(
+      fc.integer({ min: Date.UTC(2000, 0), max: Date.UTC(2037, 0) }),
+      fc.constantFrom('2011-12-30T10:00Z', '2026-03-29T01:00Z', '2026-10-25T01:00Z', '2026-10-25T00:30Z').map(at),
+    );
+    fc.assert(
+      fc.property(texts, zones, times, fc.nat(4 * DAY), fc.nat(4 * DAY), (text, zone, time, before, after) => {
+        const [from, to] = [time - before, time + after];
+        expect(parseCronExpression(text, zone).countBetween(from, to)).toBe(listTicks(text, zone, from, to).length);
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  test('takes milliseconds for the millions of 400 days', () => {
+    const every = parseCronExpression('* * * * * *', 'Europe/Berlin');
+    const from = at('2025-01-01T00:00:00Z');
+    expect(every.countBetween(from, from + 400 * DAY)).toBe(400 * 86_400);
+    expect(every.countBetween(from, from)).toBe(0);
+    expect(every.countBetween(from, from - DAY)).toBe(0);
   });
 });
 
@@ -187,7 +213,7 @@ const EXPRESSIONS = [
   '59 23 * * *',
   '5 1,2,3 * * 0',
   '15 12 * * 1-5',
-  '* * * * *',
+  '* 0-3 * * *',
   '*/15 * * * *',
   '0 * * * *',
   '7 */2 * * *',
@@ -286,6 +312,12 @@ function listTicksBackwards(text: string, zone: string, from: number, to: number
   for (let tick = expression.previousAtOrBefore(to); tick !== null && tick > from; tick = expression.previousAtOrBefore(tick - 1))
     found.unshift(tick);
   return found;
+}
+
+/** Where two lists part; a whole comparison of thousands takes minutes to print. */
+function firstDifference(given: readonly number[], expected: readonly number[]) {
+  const at = Array.from({ length: Math.max(given.length, expected.length) }).findIndex((_, index) => given[index] !== expected[index]);
+  return at < 0 ? undefined : { given: iso(given[at] ?? null), expected: iso(expected[at] ?? null) };
 }
 
 function problemOf(text: string, zone = 'UTC'): string | undefined {

@@ -6,9 +6,10 @@
  * - A schedule with a wildcard or a step in its hour or minute (`*` + `/15 * * * *`) follows elapsed time: it runs at every
  *   instant at which the clock shows a wall time of it, so both times where one is shown twice, and not in a gap.
  */
+import { readCronFields, scheduleInvalid, type CronFields } from '@martlet/protocol';
 import { Cron } from 'croner';
 import { LRUCache } from 'lru-cache';
-import { type CronFields, readCronFields, scheduleInvalid } from './cron-fields.ts';
+import { countTicks } from './count-ticks.ts';
 import { findTimeZone, type TimeZone } from './time-zone.ts';
 
 export interface CronExpression {
@@ -19,6 +20,8 @@ export interface CronExpression {
   readonly nextAfter: (timeMs: number) => number | null;
   /** The last tick at or before an instant; null where there is none. */
   readonly previousAtOrBefore: (timeMs: number) => number | null;
+  /** How many ticks are in `(afterMs, throughMs]`; takes no longer for seconds than for days. */
+  readonly countBetween: (afterMs: number, throughMs: number) => number;
 }
 
 const DAY = 86_400_000;
@@ -42,7 +45,18 @@ export function parseCronExpression(text: string, zone = 'UTC'): CronExpression 
   // Leap years and weekdays repeat after 400 years; croner ends its search by itself, after some milliseconds.
   if (nextWall(fields, Date.UTC(2000, 0, 1)) === null)
     throw scheduleInvalid(text, 'it can never run: no date has this day of month, month and day of week');
-  return { text, zone, ...(fields.byElapsedTime ? elapsedTicks(fields, found) : fixedTicks(fields, found)) };
+  const nextDay = (wallMs: number) => nextWall(datesOf(fields), wallMs);
+  return {
+    text,
+    zone,
+    ...(fields.byElapsedTime ? elapsedTicks(fields, found) : fixedTicks(fields, found)),
+    countBetween: (afterMs, throughMs) => countTicks({ fields, zone: found, nextDay }, wholeSecond(afterMs), wholeSecond(throughMs)),
+  };
+}
+
+/** The same dates, at midnight. */
+function datesOf({ text }: CronFields): Pick<CronFields, 'text'> {
+  return { text: `0 0 0 ${text.split(' ').slice(3).join(' ')}` };
 }
 
 type Ticks = Pick<CronExpression, 'nextAfter' | 'previousAtOrBefore'>;
@@ -107,7 +121,7 @@ function lastChangeBetween(zone: TimeZone, fromMs: number, toMs: number): number
 
 const wholeSecond = (timeMs: number): number => Math.floor(timeMs / 1000) * 1000;
 
-function nextWall(fields: CronFields, wallMs: number): number | null {
+function nextWall(fields: Pick<CronFields, 'text'>, wallMs: number): number | null {
   return patternOf(fields).nextRun(new Date(wallMs))?.getTime() ?? null;
 }
 
@@ -119,7 +133,7 @@ function previousWall(fields: CronFields, wallMs: number): number | null {
   );
 }
 
-function patternOf({ text }: CronFields): Cron {
+function patternOf({ text }: Pick<CronFields, 'text'>): Cron {
   const known = patterns.get(text);
   if (known !== undefined) return known;
   const pattern = new Cron(text, { paused: true, utcOffset: 0, mode: '6-part' });

@@ -16,7 +16,7 @@ export interface TimeZone {
   readonly name: string;
   /** What the clock shows at an instant. */
   readonly wallAt: (timeMs: number) => number;
-  /** The latest wall time that the clock has shown up to an instant: above `wallAt` while a clock that was set back catches up. */
+  /** The latest wall time, in whole seconds, that the clock has shown up to an instant: above `wallAt` while a clock that was set back catches up. */
   readonly highestWallAt: (timeMs: number) => number;
   /** The first instant at which the clock shows a wall time or a later one: where the wall time was left out, the end of the gap. */
   readonly firstInstantOf: (wallMs: number) => number;
@@ -63,7 +63,6 @@ function createTimeZone(name: string, offsetAt: (timeMs: number) => number): Tim
 
   const highestWallAt = (timeMs: number): number => {
     const change = changeBetween(timeMs - REACH, timeMs);
-    // The second before the change is the last one of the old offset: the clock never showed what would have come next.
     return change === undefined ? wallAt(timeMs) : Math.max(wallAt(timeMs), change - 1000 + offsetAt(change - 1000));
   };
 

@@ -23,6 +23,8 @@ export interface PostgresStoreOptions {
   readonly url: string;
   /** Connections to the database, at least 4. Default 12. */
   readonly connections?: number;
+  /** The entry of the lease thread. Default: the source beside this file; a bundle names its own bundle of `lease-thread.ts`. */
+  readonly leaseThreadUrl?: URL;
 }
 
 interface Open {
@@ -38,7 +40,11 @@ const CONNECTIONS = 12;
 const CONNECTIONS_MIN = 4;
 
 /** @throws {PlatformError} `config_invalid` for a connection string that is none; from `open()`: `store_unavailable` with the reason */
-export function createPostgresStore({ url, connections = CONNECTIONS }: PostgresStoreOptions): Store {
+export function createPostgresStore({
+  url,
+  connections = CONNECTIONS,
+  leaseThreadUrl = new URL('./lease-thread.ts', import.meta.url),
+}: PostgresStoreOptions): Store {
   const settings = orPlatformError(() => readSettings(url));
   const forLists = Math.max(1, Math.floor(Math.max(connections, CONNECTIONS_MIN) / 4));
   const running = new Set<Promise<unknown>>();
@@ -60,6 +66,7 @@ export function createPostgresStore({ url, connections = CONNECTIONS }: Postgres
   async function close(): Promise<void> {
     // After a failed start there is nothing to close, and whoever called open() knows.
     await opening?.catch(() => undefined);
+    await nodes.close();
     const closed = current;
     current = undefined;
     await Promise.allSettled(running);
@@ -81,6 +88,12 @@ export function createPostgresStore({ url, connections = CONNECTIONS }: Postgres
   }
 
   const run = ((name, input) => whileOpen((open) => ask(open, name, input))) as RunOperation;
+  const nodes = createLeasedNodes({
+    url,
+    threadUrl: leaseThreadUrl,
+    session: (work) => whileOpen(({ quick }) => quick.use(work)),
+    list: () => run('nodes.list', undefined),
+  });
   return {
     ...createSqlNouns({
       run,
@@ -89,7 +102,7 @@ export function createPostgresStore({ url, connections = CONNECTIONS }: Postgres
           await laneOf(open, 'executions.write').add({ batch: encodeBatch(batch) });
         }),
     }),
-    nodes: createLeasedNodes({ session: (work) => whileOpen(({ quick }) => quick.use(work)), list: () => run('nodes.list', undefined) }),
+    nodes,
     open: () => (opening ??= open()),
     close: () => (closing ??= close()),
   };
