@@ -13,6 +13,7 @@ import { registerInit } from './commands/init.ts';
 import { registerInvoke } from './commands/invoke.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerLogs } from './commands/logs.ts';
+import { registerMoveData } from './data/move-data.ts';
 import { registerSecrets } from './commands/secrets.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerCompletion } from './completion/completion-command.ts';
@@ -52,6 +53,7 @@ export async function main(args: readonly string[]): Promise<number> {
     registerLogin,
     registerContext,
     registerDoctor,
+    registerMoveData,
     registerCompletion,
   ];
   for (const register of registrations) register(program, action);

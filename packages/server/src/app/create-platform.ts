@@ -19,7 +19,7 @@ import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
 import { createServices, PLATFORM_HOST, type PlatformServices } from './create-services.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
-import { openStorage } from './open-storage.ts';
+import { openStorage } from './storage/open-storage.ts';
 import { prepareServerFiles } from './server-files.ts';
 import { VERSION } from './version.ts';
 

@@ -8,6 +8,8 @@ export interface Artifacts {
   /** The bytes, or undefined where there are none. */
   get(key: string): Promise<Buffer | undefined>;
   has(key: string): Promise<boolean>;
+  /** Every key that there is, in no order. */
+  keys(): Promise<readonly string[]>;
   /** Removes every key that starts with the prefix; none is fine. */
   deletePrefix(prefix: string): Promise<void>;
 }

@@ -30,6 +30,14 @@ export function testArtifacts({ name, create }: ArtifactsDriver): void {
       await expect(artifacts.has('none')).resolves.toBe(false);
     });
 
+    it('lists the keys that there are', async () => {
+      const artifacts = create();
+      for (const key of ['listed/a', 'listed/deep/b', 'listed/gone']) await artifacts.put(key, bytes(key));
+      await artifacts.deletePrefix('listed/gone');
+      const keys = await artifacts.keys();
+      expect(keys.filter((key) => key.startsWith('listed/')).toSorted()).toEqual(['listed/a', 'listed/deep/b']);
+    });
+
     it('finds no artifact where only the beginning of a key, or a longer key, is stored', async () => {
       const artifacts = create();
       await artifacts.put('a/b', bytes('x'));

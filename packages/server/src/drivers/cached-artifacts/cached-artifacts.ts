@@ -35,6 +35,7 @@ export function createCachedArtifacts({ far, near, isFixed, log }: CachedArtifac
       return bytes;
     },
     has: (key) => far.has(key),
+    keys: () => far.keys(),
     async deletePrefix(prefix) {
       await far.deletePrefix(prefix);
       await orWithout(() => near.deletePrefix(prefix));

@@ -1,7 +1,7 @@
 /** Artifacts as files of one folder: a key is a path below it. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { PlatformError } from '@martlet/protocol';
 import type { Artifacts } from '../../ports/artifacts.ts';
 
@@ -21,6 +21,7 @@ export function createDiskArtifacts(options: DiskArtifactsOptions): Artifacts {
     put: (key, bytes) => storing(() => put(fileOf(folder, key), bytes)),
     get: (key) => storing(() => orAbsent(readFile(fileOf(folder, key)))),
     has: (key) => storing(async () => (await orAbsent(stat(fileOf(folder, key))))?.isFile() ?? false),
+    keys: () => storing(() => listKeys(folder)),
     deletePrefix: (prefix) => storing(() => deletePrefix(folder, prefix)),
   };
 }
@@ -63,6 +64,13 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+async function listKeys(folder: string): Promise<string[]> {
+  const entries = (await orAbsent(readdir(folder, { recursive: true, withFileTypes: true }))) ?? [];
+  return entries
+    .filter((entry) => entry.isFile() && !entry.name.includes(UNFINISHED))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
 }
 
 /** A prefix may end within a segment: `builds/ab` stands for `builds/abc/x` and `builds/abd`. */

@@ -42,6 +42,11 @@ export function createPostgresArtifacts({ url }: { readonly url: string }): Post
         const { rows } = await connections.use((session) => session.query('select 1 from artifacts where key = $1', [checkedKey(key)]));
         return rows.length > 0;
       }),
+    keys: () =>
+      storing(async () => {
+        const { rows } = await connections.use((session) => session.query<{ key: string }>('select key from artifacts'));
+        return rows.map(({ key }) => key);
+      }),
     deletePrefix: (prefix) => storing(() => connections.write((session) => deletePrefix(session, checkedPrefix(prefix)))),
   };
 }

@@ -9,7 +9,8 @@ export interface LeaseThreadData {
 
 /** Of the thread: the node is on the list; it could not be put there; it is not on the list any more; it has left it. */
 export type LeaseNews =
-  { readonly word: 'joined' | 'gone' | 'left' } | { readonly word: 'failed'; readonly code: 'store_unavailable'; readonly message: string };
+  | { readonly word: 'joined' | 'gone' | 'left' }
+  | { readonly word: 'failed'; readonly code: 'store_unavailable'; readonly message: string };
 
 export type LeaseOrder = 'leave';
 

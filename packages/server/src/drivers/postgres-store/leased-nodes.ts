@@ -104,7 +104,10 @@ function hold(threadUrl: URL, data: LeaseThreadData): HeldLease {
     if (news.word === 'failed') failure = new PlatformError(news.code, news.message);
   });
   worker.on('error', (error) => {
-    failure = new PlatformError('store_unavailable', { message: `The thread that keeps this node on the list failed: ${error.message}`, cause: error });
+    failure = new PlatformError('store_unavailable', {
+      message: `The thread that keeps this node on the list failed: ${error.message}`,
+      cause: error,
+    });
   });
   worker.on('exit', () => {
     if (leaving === undefined) lose('the thread that renews it has ended');

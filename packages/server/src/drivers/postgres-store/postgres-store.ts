@@ -12,6 +12,7 @@ import { readSettings } from '../postgres-connection/settings.ts';
 import { operations, type OperationName, type RunOperation } from '../sql/operations.ts';
 import type { Database } from '../sql/schema.ts';
 import { createSqlNouns } from '../sql/sql-store.ts';
+import { refuseUnfinishedCopy } from './copy-record.ts';
 import { encodeBatch } from './execution-batch.ts';
 import { createLeasedNodes } from './leased-nodes.ts';
 import { migrate } from './migrate.ts';
@@ -55,7 +56,10 @@ export function createPostgresStore({
   async function open(): Promise<void> {
     const quick = createConnections({ settings, limits: QUICK, max: Math.max(connections, CONNECTIONS_MIN) - forLists });
     try {
-      await quick.write(migrate);
+      await quick.write(async (session) => {
+        await refuseUnfinishedCopy(session);
+        await migrate(session);
+      });
     } catch (error) {
       await quick.close();
       throw toPlatformError(error);

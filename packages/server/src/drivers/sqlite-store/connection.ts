@@ -10,7 +10,7 @@ import { migrate } from './migrate.ts';
 /** Before it, two connections that wrote and checkpointed at one moment could lose commits (the WAL-reset bug). */
 const SQLITE_MIN = [3, 51, 3] as const;
 /** "Mart": tells our files from other SQLite databases. */
-const APPLICATION_ID = 0x4d617274;
+export const APPLICATION_ID = 0x4d617274;
 const NETWORK_FILE_SYSTEMS = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],

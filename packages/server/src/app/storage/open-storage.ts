@@ -1,21 +1,20 @@
 /** Opens what keeps things: in the data folder for one server, or in a database that several nodes share. */
-import { createCachedArtifacts } from '../drivers/cached-artifacts/cached-artifacts.ts';
-import { createDiskArtifacts } from '../drivers/disk-artifacts/disk-artifacts.ts';
-import { createLocalHints } from '../drivers/local-hints/local-hints.ts';
-import { createLocalVault, type LocalVault } from '../drivers/local-vault/local-vault.ts';
-import { agreeOnVault } from '../drivers/postgres-agreement/agree-on-vault.ts';
-import { createPostgresArtifacts } from '../drivers/postgres-artifacts/postgres-artifacts.ts';
-import { createPostgresHints } from '../drivers/postgres-hints/postgres-hints.ts';
-import { createPostgresStore } from '../drivers/postgres-store/postgres-store.ts';
-import { createSqliteStore } from '../drivers/sqlite-store/sqlite-store.ts';
-import type { Artifacts } from '../ports/artifacts.ts';
-import type { Hints } from '../ports/hints.ts';
-import type { Log } from '../ports/log.ts';
-import type { Store } from '../ports/store.ts';
-import type { Vault } from '../ports/vault.ts';
-import type { Config } from './config.ts';
-import type { DataFolder } from './data-folder.ts';
-import type { ServerFiles } from './server-files.ts';
+import { createDiskArtifacts } from '../../drivers/disk-artifacts/disk-artifacts.ts';
+import { createLocalHints } from '../../drivers/local-hints/local-hints.ts';
+import { createLocalVault, type LocalVault } from '../../drivers/local-vault/local-vault.ts';
+import { agreeOnVault } from '../../drivers/postgres-agreement/agree-on-vault.ts';
+import { createPostgresHints } from '../../drivers/postgres-hints/postgres-hints.ts';
+import { createPostgresStore } from '../../drivers/postgres-store/postgres-store.ts';
+import { createSqliteStore } from '../../drivers/sqlite-store/sqlite-store.ts';
+import type { Artifacts } from '../../ports/artifacts.ts';
+import type { Hints } from '../../ports/hints.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Store } from '../../ports/store.ts';
+import type { Vault } from '../../ports/vault.ts';
+import type { Config } from '../config.ts';
+import type { DataFolder } from '../data-folder.ts';
+import { openArtifacts } from './open-artifacts.ts';
+import type { ServerFiles } from '../server-files.ts';
 
 export interface Storage {
   readonly store: Store;
@@ -68,15 +67,6 @@ async function openDatabase(
   await agreeOnVault({ url, keyIds: vault.keyIds });
   const hints = await createPostgresHints({ url, nodeId, log });
   closers.push(() => hints.close());
-  const near = createDiskArtifacts({ folder: folder.artifacts });
-  if (config.artifacts === 'disk') return { store, artifacts: near, vault, hints, shared: true };
-  const far = createPostgresArtifacts({ url });
-  closers.push(() => far.close());
-  await far.open();
-  return { store, artifacts: createCachedArtifacts({ far, near, isFixed, log }), vault, hints, shared: true };
-}
-
-/** Sources and builds lie under the hash of their bytes; code caches are replaced. */
-function isFixed(key: string): boolean {
-  return key.startsWith('sources/') || key.startsWith('artifacts/');
+  const artifacts = await openArtifacts({ config, folder: folder.artifacts, log }, closers);
+  return { store, artifacts, vault, hints, shared: true };
 }
