@@ -141,6 +141,17 @@ export async function createPostgresServer(options: PostgresServerOptions): Prom
   };
 }
 
+/** One statement on a connection of its own. */
+export async function queryDatabase<Row extends object>(url: string, text: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Row>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
 async function accepts(port: number): Promise<boolean> {
   const client = new pg.Client({ connectionString: `postgres://${USER}@127.0.0.1:${port}/postgres`, connectionTimeoutMillis: 1000 });
   client.on('error', () => undefined);
