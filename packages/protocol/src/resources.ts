@@ -162,5 +162,10 @@ export const keyScopes = [
   'keys.write',
   'project.read',
   'project.write',
+  'users.read',
+  'users.write',
+  'sessions.write',
+  'teams.read',
+  'teams.write',
   'health.read',
 ] as const;

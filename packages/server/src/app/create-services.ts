@@ -173,7 +173,7 @@ function retireWorkers(
   { kind, projectId, functionId }: Change,
   { pool, routes, log }: { pool: WorkerPool; routes: FunctionRoutes; log: Log },
 ): void {
-  if (kind === 'key') return;
+  if (kind === 'key' || kind === 'user' || kind === 'issuer') return;
   if (kind !== 'deployment' || functionId === undefined) {
     pool.retire(projectId, functionId);
     return;

@@ -5,10 +5,11 @@
  */
 import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Trigger } from '@martlet/protocol';
 import type { ListQuery } from '../domain/list-query.ts';
+import type { IdentityStores } from './store/user-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
 
-export interface Store {
+export interface Store extends IdentityStores {
   readonly projects: ProjectStore;
   readonly keys: KeyStore;
   readonly functions: FunctionStore;
@@ -57,6 +58,7 @@ export interface KeyRow extends Row {
 }
 
 export interface KeyStore {
+  /** @throws `key_already_exists` when id or hash is taken */
   insert(row: KeyRow): Promise<void>;
   getByHash(hash: string): Promise<KeyRow | null>;
   get(projectId: string, id: string): Promise<KeyRow | null>;

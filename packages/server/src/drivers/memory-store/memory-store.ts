@@ -3,12 +3,19 @@ import { PlatformError } from '@martlet/protocol';
 import type { Store } from '../../ports/store.ts';
 import { memoryDeployments, memoryExecutions } from './memory-executions.ts';
 import { memoryFunctions, memoryKeys, memoryProjects, memoryVariables } from './memory-functions.ts';
+import { memoryIdentity } from './memory-identity.ts';
 import { createMemoryTables } from './memory-tables.ts';
 
 export function createMemoryStore(): Store {
   const tables = createMemoryTables();
   const state = { isOpen: false };
+  const identity = memoryIdentity(tables);
   return {
+    users: whileOpen(identity.users, state),
+    sessions: whileOpen(identity.sessions, state),
+    teams: whileOpen(identity.teams, state),
+    memberships: whileOpen(identity.memberships, state),
+    settings: whileOpen(identity.settings, state),
     projects: whileOpen(memoryProjects(tables), state),
     keys: whileOpen(memoryKeys(tables), state),
     functions: whileOpen(memoryFunctions(tables), state),

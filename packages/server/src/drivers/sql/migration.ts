@@ -1,5 +1,6 @@
 /** A step of the schema, written once for every dialect. */
 import { start } from './migrations/0001-start.ts';
+import { identity } from './migrations/0003-identity.ts';
 
 /** How a dialect says what a migration needs. */
 export interface SqlWords {
@@ -21,4 +22,4 @@ export interface Migration {
 }
 
 /** A released migration never changes: its checksum is on record in every database. */
-export const migrations: readonly Migration[] = [start];
+export const migrations: readonly Migration[] = [start, identity];

@@ -5,6 +5,7 @@
 import * as deployments from './deployments.ts';
 import * as executions from './executions.ts';
 import * as functions from './functions.ts';
+import { identityOperations } from './identity/identity-operations.ts';
 import * as keys from './keys.ts';
 import * as projects from './projects.ts';
 import type { Database } from './schema.ts';
@@ -54,6 +55,8 @@ export const operations = {
   'executions.delete': { lane: 'write', run: executions.deleteExecution },
   'executions.failInterrupted': { lane: 'write', run: executions.failInterrupted },
   'executions.deleteEndedBefore': { lane: 'write', run: executions.deleteEndedBefore },
+
+  ...identityOperations,
 } as const satisfies Record<string, { lane: Lane; run: (db: Database, input: never) => Promise<unknown> }>;
 
 export type Lane = 'write' | 'point' | 'list';

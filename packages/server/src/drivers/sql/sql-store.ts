@@ -1,5 +1,6 @@
 /** The store's nouns over the named operations; a dialect says how an operation is run. */
 import type { ExecutionStore, Store } from '../../ports/store.ts';
+import { createIdentityNouns } from './identity/identity-nouns.ts';
 import type { RunOperation } from './operations.ts';
 
 /** Executions that one transaction deletes with their function: about 20 ms in which nothing else is written. */
@@ -12,6 +13,7 @@ export interface SqlDialect {
 
 export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store, 'open' | 'close'> {
   return {
+    ...createIdentityNouns(run),
     projects: {
       get: (id) => run('projects.get', id),
       ensure: (row) => run('projects.ensure', row),
