@@ -20,14 +20,28 @@ export interface FunctionConfig {
   memory?: number | undefined;
   /** Executions at the same time: 1–10000, default 100. */
   concurrency?: number | undefined;
-  /** Attempts after the first, for executions that nobody waits for: 0–20. */
-  retries?: number | undefined;
+  /** Attempts after the first, for executions that nobody waits for: 0–20; or the rules of trying again. */
+  retries?: number | RetryRules | undefined;
   /** Where it may connect to. Default `public`. */
   egress?: EgressPolicy | undefined;
   /** Whether log lines are kept; default true. */
   logging?: boolean | undefined;
   /** `strict` makes an answer wait until its record is on disk; default `relaxed`. */
   durability?: 'relaxed' | 'strict' | undefined;
+}
+
+/** How an execution that nobody waits for is tried again. */
+export interface RetryRules {
+  /** The first one included: 1–100, default 3. */
+  attempts?: number | undefined;
+  /** Seconds between attempts: `initial` (1), then `factor` (2) times the one before, at most `max` (300), spread by `jitter` (0.2). */
+  backoff?:
+    | { initial?: number | undefined; factor?: number | undefined; max?: number | undefined; jitter?: number | undefined }
+    | undefined;
+  /** Outcomes that are tried again. Default: all of the function's own. */
+  on?: ('threw' | 'timed_out' | 'crashed' | 'out_of_memory' | 'load_failed' | 'answered_error' | 'interrupted')[] | undefined;
+  /** When the server that ran it is gone: run it `retry` again (default), or `fail` it, which is at most once. */
+  interrupted?: 'retry' | 'fail' | undefined;
 }
 
 /**

@@ -33,6 +33,32 @@ export type EgressPolicy = z.infer<typeof egressSchema>;
 
 const whole = (name: keyof typeof limitSpecs) => z.int().min(limitSpecs[name].min).max(limitSpecs[name].max);
 
+/** Outcomes that can be tried again, by the names that settings use. */
+export const retriedOutcomes = ['threw', 'timed_out', 'crashed', 'out_of_memory', 'load_failed', 'answered_error', 'interrupted'] as const;
+export type RetriedOutcome = (typeof retriedOutcomes)[number];
+
+const retryRulesSchema = z.strictObject({
+  /** The first one included. */
+  attempts: z.int().min(1).max(100).optional(),
+  /** Seconds between attempts: `initial`, then `factor` times the one before, at most `max`, spread by `jitter` (0 to 1). */
+  backoff: z
+    .strictObject({
+      initial: z.number().min(0).max(86_400).optional(),
+      factor: z.number().min(1).max(100).optional(),
+      max: z.number().min(0).max(604_800).optional(),
+      jitter: z.number().min(0).max(1).optional(),
+    })
+    .optional(),
+  /** Which outcomes are tried again; default all of the function's own. */
+  on: z.array(z.enum(retriedOutcomes)).max(retriedOutcomes.length).optional(),
+  /** What to do when the server that ran it is gone: run it again, or at most once. */
+  interrupted: z.enum(['retry', 'fail']).optional(),
+});
+
+/** A number is that many attempts after the first, with the default backoff. */
+export const retriesSchema = z.union([z.int().min(0).max(20), retryRulesSchema]);
+export type Retries = z.infer<typeof retriesSchema>;
+
 export const functionConfigSchema = z.strictObject({
   /** Path under which the function is called; default: from its file name. */
   name: z.string().optional(),
@@ -53,7 +79,7 @@ export const functionConfigSchema = z.strictObject({
   /** Executions at the same time. */
   concurrency: whole('concurrency').optional(),
   /** Attempts after the first, for executions that nobody waits for. */
-  retries: z.int().min(0).max(20).optional(),
+  retries: retriesSchema.optional(),
   egress: egressSchema.optional(),
   /** Whether log lines are kept; default true. */
   logging: z.boolean().optional(),

@@ -83,7 +83,19 @@ export const membershipResource = z.object({
 export type MembershipResource = z.infer<typeof membershipResource>;
 
 /** Algorithms that a trusted issuer may sign with. None is symmetric: a public key can then never pass for a shared secret. */
-export const issuerAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const;
+export const issuerAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+] as const;
 export type IssuerAlgorithm = (typeof issuerAlgorithms)[number];
 
 export const trustedIssuerResource = z.object({

@@ -30,6 +30,8 @@ export const limitSpecs = {
   hops: { default: 16, min: 1, max: 100, unit: 'hops', meaning: 'How deep functions may call functions.', beyond: 'execution_hops_exceeded' },
   concurrency: { default: 100, min: 1, max: 10_000, unit: 'executions', meaning: 'Executions of one function at the same time; set per function as `concurrency`.', beyond: 'the next ones wait in the queue of the function' },
   queueDepth: { default: 1000, min: 0, max: 100_000, unit: 'executions', meaning: 'Synchronous calls that may wait for one function.', beyond: 'function_concurrency_exceeded' },
+  asyncQueueDepth: { default: 100_000, min: 0, max: 100_000_000, unit: 'executions', meaning: 'Executions that nobody waits for and that may wait for one function.', beyond: 'execution_queue_full' },
+  asyncConcurrency: { default: 100, min: 1, max: 10_000, unit: 'executions', meaning: 'Executions from the queue that one server runs at the same time.', beyond: 'the next ones wait in the queue' },
   projectConcurrency: { default: 1000, min: 1, max: 100_000, unit: 'executions', meaning: 'Executions of one project at the same time, those that wait included.', beyond: 'general_rate_limit_exceeded' },
   workerIdleSeconds: { default: 300, min: 1, max: 86_400, unit: 's', meaning: 'How long a worker without work stays alive.', beyond: 'the worker is stopped' },
   retentionDays: { default: 14, min: 1, max: 3650, unit: 'days', meaning: 'How long executions and their logs are kept.', beyond: 'the record is deleted' },

@@ -3,7 +3,7 @@
  * always present); what Martlet adds stands after them.
  */
 import { z } from 'zod';
-import { egressSchema } from './function-config.ts';
+import { egressSchema, retriesSchema } from './function-config.ts';
 import { deploymentStatuses, executionStatuses, logLevels, triggers } from './execution.ts';
 
 const id = z.string();
@@ -44,7 +44,7 @@ export const functionResource = z.object({
   timeout: z.int().describe('Seconds'),
   memory: z.int().describe('MB'),
   concurrency: z.int(),
-  retries: z.int(),
+  retries: retriesSchema,
   egress: egressSchema,
   durability: z.enum(['relaxed', 'strict']),
   entrypoint: z.string(),
@@ -129,6 +129,7 @@ export const executionResource = z.object({
   responseSize: z.int(),
   logLines: z.array(logLineResource).optional().describe('In single reads with an API key'),
   logsDropped: z.int().describe('Bytes of log beyond the limit'),
+  attempt: z.int().describe('Attempts begun, for executions that nobody waits for; else 0'),
 });
 export type ExecutionResource = z.infer<typeof executionResource>;
 

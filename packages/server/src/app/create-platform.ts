@@ -105,6 +105,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     port: listener.port,
   });
   void services.pool.warmUp();
+  await services.queue.dispatcher.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -163,6 +164,7 @@ async function drainAndClose(
   { listener, services, closers }: { listener: Listener; services: PlatformServices; closers: (() => unknown)[] },
 ): Promise<void> {
   const drained = listener.drain();
+  services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.
   await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, 500))]);

@@ -12,6 +12,7 @@ import type { Sandbox } from '../ports/sandbox.ts';
 import type { DeploymentRow, FunctionRow, Store } from '../ports/store.ts';
 import type { Vault } from '../ports/vault.ts';
 import { createBuilds } from '../services/builds.ts';
+import { createQueue } from './create-queue.ts';
 import { createSharedArtifacts } from '../services/builds/shared-artifacts.ts';
 import { createChanges, type Change, type Changes } from '../services/changes.ts';
 import { createDeployments } from '../services/deployments.ts';
@@ -59,14 +60,16 @@ export function createServices(drivers: Drivers) {
   const control = createControl(drivers, changes, meter);
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
+  const queue = createQueue(drivers, invocation);
   const principals = createPrincipals({ store, clock, log, changes, lookUpExecution: (token) => invoke.lookUpExecution(token) });
-  const executions = createExecutions({ store, invoke, limits: config.limits });
+  const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
   return {
     ...control,
     ...invocation,
     principals,
     executions,
+    queue,
     meter,
     ids: drivers.ids,
     async close(): Promise<void> {
@@ -75,6 +78,7 @@ export function createServices(drivers: Drivers) {
       await builder.close();
       invoke.close();
       await invocation.pool.close();
+      await queue.close();
       await invocation.recorder.close();
     },
   };

@@ -32,7 +32,11 @@ export function actsForProject(principal: Principal): boolean {
 }
 
 /** Which kinds of callers can hold one of these scopes, for the description of a route. */
-export function holdersOf(accepted: readonly string[]): { readonly guests: boolean; readonly users: boolean; readonly keys: readonly string[] } {
+export function holdersOf(accepted: readonly string[]): {
+  readonly guests: boolean;
+  readonly users: boolean;
+  readonly keys: readonly string[];
+} {
   return {
     guests: accepted.some((scope) => GUEST_SCOPES.has(scope)),
     users: accepted.some((scope) => USER_SCOPES.has(scope)),
@@ -42,7 +46,12 @@ export function holdersOf(accepted: readonly string[]): { readonly guests: boole
 
 /** The message of the contract for a missing scope. */
 export function missingScopes(principal: Principal, accepted: readonly string[], host: string): string {
-  const who = principal.kind === 'key' || principal.kind === 'execution' ? `app.${principal.projectId}@service.${host}` : principal.kind === 'user' && principal.email !== '' ? principal.email : 'User';
+  const who =
+    principal.kind === 'key' || principal.kind === 'execution'
+      ? `app.${principal.projectId}@service.${host}`
+      : principal.kind === 'user' && principal.email !== ''
+        ? principal.email
+        : 'User';
   const role = { anonymous: 'guests', user: 'users', key: 'applications', execution: 'applications' }[principal.kind];
   return `${who} (role: ${role}) missing scopes (${JSON.stringify(accepted)})`;
 }

@@ -3,8 +3,11 @@
  * frozen facts: times are milliseconds since 1970, absent is `null`, lists are arrays. A driver rejects with
  * `store_unavailable` when it cannot reach its storage, and never retries a write by itself.
  */
-import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Trigger } from '@martlet/protocol';
+import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Retries, Trigger } from '@martlet/protocol';
 import type { ListQuery } from '../domain/list-query.ts';
+import type { DecisionStore } from './store/decision-store.ts';
+import type { JobStore } from './store/job-store.ts';
+import type { NodeStore } from './store/node-store.ts';
 import type { IdentityStores } from './store/user-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
@@ -16,6 +19,9 @@ export interface Store extends IdentityStores {
   readonly deployments: DeploymentStore;
   readonly variables: VariableStore;
   readonly executions: ExecutionStore;
+  readonly jobs: JobStore;
+  readonly decisions: DecisionStore;
+  readonly nodes: NodeStore;
   /** Applies the migrations that are missing and opens the storage. */
   open(): Promise<void>;
   /** Finishes what was accepted, then closes. */
@@ -88,7 +94,7 @@ export interface FunctionRow extends Row {
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
   readonly concurrency: number;
-  readonly retries: number;
+  readonly retries: Retries;
   readonly egress: EgressPolicy;
   readonly durability: 'relaxed' | 'strict';
   /** Days to keep inactive deployments; 0 = for ever. */
@@ -207,6 +213,10 @@ export interface ExecutionRow extends Row {
   readonly memoryPeakBytes: number;
   readonly cpuMicros: number;
   readonly logsDroppedBytes: number;
+  /** When it was to run, for one that was not to run at once. */
+  readonly scheduledAt: number | null;
+  /** Attempts begun; 0 for an execution that somebody waited for. */
+  readonly attempt: number;
   readonly endedAt: number | null;
 }
 
@@ -231,7 +241,7 @@ export interface ExecutionStore {
   /** All lines in the order of writing. */
   lines(id: string): Promise<readonly LogLine[]>;
   delete(projectId: string, functionId: string, id: string): Promise<boolean>;
-  /** Fails every execution that is waiting or processing, at start after a crash. @returns how many */
+  /** Fails every execution that is waiting or processing and is no job, at start after a crash. @returns how many */
   failInterrupted(endedAt: number): Promise<number>;
   /** Deletes executions that ended before a time, at most `limit` per call. @returns how many */
   deleteEndedBefore(time: number, limit: number): Promise<number>;

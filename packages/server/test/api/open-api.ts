@@ -24,6 +24,7 @@ import { createFunctions } from '../../src/services/functions.ts';
 import type { FollowedLine, Invoke, InvokeRequest, Outcome, PendingExecution } from '../../src/services/invoke/invoke.ts';
 import { createKeys } from '../../src/services/keys.ts';
 import { createPrincipals } from '../../src/services/principals.ts';
+import { createEnqueue } from '../../src/services/queue/enqueue.ts';
 import { createUploads } from '../../src/services/uploads.ts';
 import { createVariables } from '../../src/services/variables.ts';
 
@@ -79,7 +80,9 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const tokens = new Map<string, Principal>();
   const principals = createPrincipals({ store, clock, log, changes, lookUpExecution: (token) => tokens.get(token) });
   const answering = createAnswering(clock, ids);
-  const executions = createExecutions({ store, invoke: answering.invoke, limits });
+  const findExecution = (projectId: string, id: string) => store.executions.find(projectId, id);
+  const enqueue = createEnqueue({ jobs: store.jobs, findExecution, clock, ids, limits });
+  const executions = createExecutions({ store, invoke: answering.invoke, enqueue, clock, limits });
   const api = createApi({
     functions,
     deployments,
@@ -223,6 +226,8 @@ export function executionRow(facts: Partial<ExecutionRow>): ExecutionRow {
     responseStatus: 200,
     responseHeaders: [],
     responseBytes: 0,
+    scheduledAt: null,
+    attempt: 0,
     cold: false,
     queueMs: 0,
     coldMs: 0,

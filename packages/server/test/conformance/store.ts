@@ -7,6 +7,7 @@ import type { Store } from '../../src/ports/store.ts';
 import { aFunction, aKey, aProject, aQuery, aVariable, aWrite } from '../support/rows.ts';
 import { testDeployments } from './store-deployments.ts';
 import { testExecutions } from './store-executions.ts';
+import { testJobs } from './store-jobs.ts';
 import { testLists } from './store-lists.ts';
 
 export interface StoreDriver {
@@ -23,6 +24,7 @@ export function testStore({ name, create }: StoreDriver): void {
     describe('variables', () => testVariables(opened(create)));
     describe('deployments', () => testDeployments(opened(create)));
     describe('executions', () => testExecutions(opened(create)));
+    describe('jobs', () => testJobs(opened(create)));
     describe('lists', () => testLists(opened(create)));
   });
 }

@@ -1,4 +1,5 @@
 /** Rows with nothing special about them; a test names only what it is about. */
+import type { NewJob } from '../../src/ports/store/job-store.ts';
 import type {
   DeploymentRow,
   ExecutionRow,
@@ -131,6 +132,8 @@ export function anExecution(facts: Partial<ExecutionRow> = {}): ExecutionRow {
     memoryPeakBytes: 52_000_000,
     cpuMicros: 833,
     logsDroppedBytes: 0,
+    scheduledAt: null,
+    attempt: 0,
     endedAt: TIME + 2,
     ...facts,
   };
@@ -138,6 +141,30 @@ export function anExecution(facts: Partial<ExecutionRow> = {}): ExecutionRow {
 
 export function aWrite(facts: Partial<ExecutionRow> = {}, ...texts: string[]): ExecutionWrite {
   return { row: anExecution(facts), lines: texts.map((text) => ({ time: TIME + 0.5, level: 'info', stream: 'logs', text })) };
+}
+
+export function aJob(execution: Partial<ExecutionRow> = {}, facts: Partial<Omit<NewJob, 'execution'>> = {}): NewJob {
+  return {
+    execution: anExecution({ status: 'waiting', endedAt: null, cold: null, responseStatus: 0, runMs: 0, ...execution }),
+    runAt: Date.UTC(2026, 0, 31),
+    delayed: false,
+    priority: 0,
+    expiresAt: null,
+    concurrencyKey: null,
+    facts: { crashes: 0 },
+    request: {
+      method: 'POST',
+      origin: 'http://localhost',
+      path: '/orders',
+      headers: ['content-type', 'application/json'],
+      clientIp: '127.0.0.1',
+      hops: 0,
+      event: '',
+    },
+    body: Buffer.from('{"a":1}'),
+    idempotency: null,
+    ...facts,
+  };
 }
 
 export function aQuery(facts: Partial<ListQuery> = {}): ListQuery {

@@ -12,7 +12,10 @@ const CLAIM = /^[^\0]{1,128}$/;
 export const defaultAlgorithms = ['RS256', 'ES256', 'EdDSA', 'Ed25519'] as const satisfies readonly (typeof issuerAlgorithms)[number][];
 
 /** The parameter that is wrong, and why; undefined where all is well. `isPlainAllowed`: hosts that may be reached without TLS. */
-export function issuerProblem(issuer: TrustedIssuer, isPlainAllowed: (host: string) => boolean): { param: string; reason: string } | undefined {
+export function issuerProblem(
+  issuer: TrustedIssuer,
+  isPlainAllowed: (host: string) => boolean,
+): { param: string; reason: string } | undefined {
   for (const param of ['issuer', 'jwksUrl'] as const) {
     if (param === 'jwksUrl' && issuer.jwksUrl === '') continue;
     const reason = addressProblem(issuer[param], isPlainAllowed);

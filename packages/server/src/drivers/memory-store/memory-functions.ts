@@ -2,6 +2,7 @@
 import { PlatformError } from '@martlet/protocol';
 import type { functionAttributes, keyAttributes, variableAttributes } from '../../domain/list-attributes.ts';
 import type { FunctionRow, FunctionStore, KeyRow, KeyStore, ProjectStore, VariableRow, VariableStore } from '../../ports/store.ts';
+import { removeExecutions } from './memory-executions.ts';
 import { listRows, type AttributeReaders } from './list-rows.ts';
 import { changed } from './memory-table.ts';
 import { functionKey, type MemoryTables } from './memory-tables.ts';
@@ -103,7 +104,7 @@ export function memoryFunctions(tables: MemoryTables): FunctionStore {
     },
     async delete(projectId, id) {
       const isOf = (row: { projectId: string; functionId: string | null }) => row.projectId === projectId && row.functionId === id;
-      for (const row of tables.executions.delete(isOf)) tables.executionLines.delete(row.id);
+      removeExecutions(tables, isOf);
       for (const row of tables.deployments.delete(isOf)) tables.buildLogs.delete(row.id);
       tables.variables.delete(isOf);
       return functions.delete((row) => row.projectId === projectId && row.id === id).length > 0;

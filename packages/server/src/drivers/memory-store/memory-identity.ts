@@ -129,8 +129,7 @@ const teamReaders: AttributeReaders<typeof teamAttributes, TeamRow> = {
 function memoryTeams({ teams, memberships }: Tables): IdentityStores['teams'] {
   return {
     async insert(row) {
-      if (teams.get(keyOf(row)) !== null)
-        throw new PlatformError('team_already_exists', `A team with the id "${row.id}" exists already.`);
+      if (teams.get(keyOf(row)) !== null) throw new PlatformError('team_already_exists', `A team with the id "${row.id}" exists already.`);
       teams.put(row);
     },
     get: async (projectId, id) => teams.get(keyOf({ projectId, id })),
@@ -160,7 +159,10 @@ function memoryMemberships({ users, teams, memberships }: Tables): IdentityStore
     async insert(row) {
       const isMember = (other: MembershipRow) => isOf(row.projectId, row.teamId)(other) && other.userId === row.userId;
       if (memberships.first((other) => other.id === row.id || isMember(other)) !== null)
-        throw new PlatformError('membership_already_exists', `The user "${row.userId}" is a member of the team already, or the id is taken.`);
+        throw new PlatformError(
+          'membership_already_exists',
+          `The user "${row.userId}" is a member of the team already, or the id is taken.`,
+        );
       const at = (id: string) => keyOf({ projectId: row.projectId, id });
       if (teams.get(at(row.teamId)) === null || users.get(at(row.userId)) === null)
         throw new PlatformError('team_not_found', `Cannot add a member: the team "${row.teamId}" or the user "${row.userId}" is gone.`);

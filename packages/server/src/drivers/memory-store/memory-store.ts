@@ -3,6 +3,8 @@ import { PlatformError } from '@martlet/protocol';
 import type { Store } from '../../ports/store.ts';
 import { memoryDeployments, memoryExecutions } from './memory-executions.ts';
 import { memoryFunctions, memoryKeys, memoryProjects, memoryVariables } from './memory-functions.ts';
+import { memoryJobs } from './memory-jobs.ts';
+import { memoryDecisions, memoryNodes } from './memory-ledger.ts';
 import { memoryIdentity } from './memory-identity.ts';
 import { createMemoryTables } from './memory-tables.ts';
 
@@ -22,6 +24,9 @@ export function createMemoryStore(): Store {
     deployments: whileOpen(memoryDeployments(tables), state),
     variables: whileOpen(memoryVariables(tables), state),
     executions: whileOpen(memoryExecutions(tables), state),
+    jobs: whileOpen(memoryJobs(tables), state),
+    decisions: whileOpen(memoryDecisions(tables), state),
+    nodes: whileOpen(memoryNodes(tables), state),
     async open() {
       state.isOpen = true;
     },

@@ -1,6 +1,9 @@
 /** All that the store in memory holds. Lines and build logs are under the id of their execution or deployment. */
 import type { LogLine } from '@martlet/protocol';
 import type { DeploymentRow, ExecutionRow, FunctionRow, KeyRow, ProjectRow, VariableRow } from '../../ports/store.ts';
+import type { NewDecision } from '../../ports/store/decision-store.ts';
+import type { AttemptRow, JobRequest, JobRow } from '../../ports/store/job-store.ts';
+import type { NodeRow } from '../../ports/store/node-store.ts';
 import { createMemoryTable, type MemoryTable } from './memory-table.ts';
 
 export interface MemoryTables {
@@ -12,6 +15,12 @@ export interface MemoryTables {
   readonly variables: MemoryTable<VariableRow>;
   readonly executions: MemoryTable<ExecutionRow>;
   readonly executionLines: Map<string, readonly LogLine[]>;
+  readonly jobs: MemoryTable<JobRow>;
+  readonly jobRequests: Map<string, { readonly request: JobRequest; readonly body: Uint8Array }>;
+  readonly attempts: AttemptRow[];
+  readonly idempotencyKeys: Map<string, { readonly hash: string; readonly executionId: string }>;
+  readonly decisions: NewDecision[];
+  readonly nodes: Map<string, NodeRow>;
 }
 
 export function createMemoryTables(): MemoryTables {
@@ -24,6 +33,12 @@ export function createMemoryTables(): MemoryTables {
     variables: createMemoryTable((row) => JSON.stringify([row.projectId, row.functionId, row.id])),
     executions: createMemoryTable((row) => row.id),
     executionLines: new Map(),
+    jobs: createMemoryTable((row) => row.executionId),
+    jobRequests: new Map(),
+    attempts: [],
+    idempotencyKeys: new Map(),
+    decisions: [],
+    nodes: new Map(),
   };
 }
 

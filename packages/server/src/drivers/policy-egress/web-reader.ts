@@ -36,7 +36,11 @@ export function createWebReader({ privateHosts, extraDenied }: WebReaderOptions)
     const open = found.filter(({ address }) => addressDenial(address, denied) === undefined);
     if (open.length > 0) return open;
     const [first] = found;
-    throw new Error(first === undefined ? 'the name has no address' : `${first.address} is ${addressDenial(first.address, denied)}, and only public addresses are dialled`);
+    throw new Error(
+      first === undefined
+        ? 'the name has no address'
+        : `${first.address} is ${addressDenial(first.address, denied)}, and only public addresses are dialled`,
+    );
   }
 
   return {

@@ -1,5 +1,6 @@
 /** A step of the schema, written once for every dialect. */
 import { start } from './migrations/0001-start.ts';
+import { queue } from './migrations/0002-queue.ts';
 import { identity } from './migrations/0003-identity.ts';
 
 /** How a dialect says what a migration needs. */
@@ -12,6 +13,8 @@ export interface SqlWords {
   readonly bytes: string;
   /** What follows the closing bracket of a table. */
   readonly strict: string;
+  /** The expression of `ownerKey` over two expressions, for rows that are older than the numbers. */
+  ownerKey(projectId: string, functionId: string): string;
 }
 
 export interface Migration {
@@ -22,4 +25,4 @@ export interface Migration {
 }
 
 /** A released migration never changes: its checksum is on record in every database. */
-export const migrations: readonly Migration[] = [start, identity];
+export const migrations: readonly Migration[] = [start, queue, identity];

@@ -2,14 +2,20 @@
  * Every statement by name, so that it can be asked for across a thread, with the lane it takes: `write` changes
  * something; `point` reads a few rows by key and must never wait for a list; `list` may take long.
  */
-import * as deployments from './deployments.ts';
+import * as claims from './queue/claims.ts';
+import * as decisions from './queue/decisions.ts';
+import * as deployments from './control/deployments.ts';
+import { enqueueJobs } from './queue/enqueue.ts';
 import * as executions from './executions.ts';
-import * as functions from './functions.ts';
+import * as functions from './control/functions.ts';
+import * as jobs from './queue/jobs.ts';
+import * as keys from './control/keys.ts';
+import * as nodes from './queue/nodes.ts';
+import * as projects from './control/projects.ts';
 import { identityOperations } from './identity/identity-operations.ts';
-import * as keys from './keys.ts';
-import * as projects from './projects.ts';
 import type { Database } from './schema.ts';
-import * as variables from './variables.ts';
+import * as settling from './queue/settle-jobs.ts';
+import * as variables from './control/variables.ts';
 
 export const operations = {
   'projects.get': { lane: 'point', run: projects.getProject },
@@ -56,6 +62,35 @@ export const operations = {
   'executions.failInterrupted': { lane: 'write', run: executions.failInterrupted },
   'executions.deleteEndedBefore': { lane: 'write', run: executions.deleteEndedBefore },
 
+  'jobs.enqueue': { lane: 'write', run: enqueueJobs },
+  'jobs.groups': { lane: 'point', run: claims.readyGroups },
+  'jobs.claim': { lane: 'write', run: claims.claimJobs },
+  'jobs.settle': { lane: 'write', run: settling.settleJobs },
+  'jobs.addLines': { lane: 'write', run: settling.addJobLines },
+  'jobs.release': { lane: 'write', run: settling.releaseJobs },
+  'jobs.promote': { lane: 'write', run: jobs.promoteJobs },
+  'jobs.expire': { lane: 'write', run: jobs.expireJobs },
+  'jobs.nextDue': { lane: 'point', run: jobs.nextDueJob },
+  'jobs.cancel': { lane: 'write', run: jobs.cancelJob },
+  'jobs.cancelRequests': { lane: 'point', run: jobs.jobCancelRequests },
+  'jobs.lost': { lane: 'list', run: jobs.lostJobs },
+  'jobs.get': { lane: 'point', run: jobs.getJob },
+  'jobs.payload': { lane: 'point', run: jobs.getJobPayload },
+  'jobs.attempts': { lane: 'point', run: jobs.listAttempts },
+  'jobs.listDead': { lane: 'list', run: jobs.listDeadJobs },
+  'jobs.purgeDead': { lane: 'write', run: jobs.purgeDeadJobs },
+  'jobs.depth': { lane: 'point', run: jobs.jobDepth },
+
+  'decisions.append': { lane: 'write', run: decisions.appendDecisions },
+  'decisions.list': { lane: 'point', run: decisions.listDecisions },
+  'decisions.deleteBefore': { lane: 'write', run: decisions.deleteDecisionsBefore },
+
+  'nodes.insert': { lane: 'write', run: nodes.insertNode },
+  'nodes.renew': { lane: 'write', run: nodes.renewNode },
+  'nodes.delete': { lane: 'write', run: nodes.deleteNode },
+  'nodes.deleteOthers': { lane: 'write', run: nodes.deleteOtherNodes },
+  'nodes.reap': { lane: 'write', run: nodes.reapNodes },
+  'nodes.list': { lane: 'point', run: nodes.listNodes },
   ...identityOperations,
 } as const satisfies Record<string, { lane: Lane; run: (db: Database, input: never) => Promise<unknown> }>;
 

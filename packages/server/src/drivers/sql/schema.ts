@@ -16,6 +16,11 @@ export interface Schema extends IdentityTables {
   variables: VariableTable;
   executions: ExecutionTable;
   execution_logs: ExecutionLogTable;
+  execution_requests: ExecutionRequestTable;
+  execution_attempts: ExecutionAttemptTable;
+  idempotency_keys: IdempotencyKeyTable;
+  decisions: DecisionTable;
+  nodes: NodeTable;
 }
 
 interface Table {
@@ -59,7 +64,7 @@ export interface FunctionTable extends Table {
   timeout_seconds: number;
   memory_mb: number;
   concurrency: number;
-  retries: number;
+  retries: Json;
   egress: Json;
   durability: string;
   deployment_retention: number;
@@ -105,6 +110,9 @@ export interface VariableTable extends Table {
 }
 
 export interface ExecutionTable extends Table {
+  /** Numbers for the ids, see `owner-key.ts`. */
+  project_key: number;
+  function_key: number;
   project_id: string;
   function_id: string;
   deployment_id: string;
@@ -119,6 +127,58 @@ export interface ExecutionTable extends Table {
   ended_at: number | null;
   /** What no list asks for, as a JSON array in the order of `executionFacts`. */
   facts: Json;
+  /** From here on null unless it is or was a job. */
+  queue: Generated<string | null>;
+  run_at: Generated<number | null>;
+  priority: Generated<number | null>;
+  expires_at: Generated<number | null>;
+  attempt: Generated<number | null>;
+  fence: Generated<number | null>;
+  node_id: Generated<string | null>;
+  concurrency_key: Generated<string | null>;
+  cancel_requested: Generated<Flag | null>;
+  job: Generated<Json | null>;
+}
+
+export interface ExecutionRequestTable {
+  execution_id: string;
+  request: Json;
+  body: Uint8Array;
+}
+
+export interface ExecutionAttemptTable {
+  seq: Generated<number>;
+  execution_id: string;
+  number: number;
+  fence: number;
+  node_id: string;
+  started_at: number;
+  ended_at: number | null;
+  error_code: string | null;
+}
+
+export interface IdempotencyKeyTable {
+  function_key: number;
+  key: string;
+  hash: string;
+  execution_id: string;
+}
+
+export interface DecisionTable {
+  seq: Generated<number>;
+  at: number;
+  project_id: string;
+  subject: string;
+  subject_id: string;
+  code: string;
+  text: string;
+}
+
+export interface NodeTable {
+  id: string;
+  name: string;
+  started_at: number;
+  lease_until: number;
 }
 
 export interface ExecutionLogTable {

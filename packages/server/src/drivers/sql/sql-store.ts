@@ -1,5 +1,6 @@
 /** The store's nouns over the named operations; a dialect says how an operation is run. */
 import type { ExecutionStore, Store } from '../../ports/store.ts';
+import type { JobStore } from '../../ports/store/job-store.ts';
 import { createIdentityNouns } from './identity/identity-nouns.ts';
 import type { RunOperation } from './operations.ts';
 
@@ -11,7 +12,7 @@ export interface SqlDialect {
   readonly writeExecutions: ExecutionStore['write'];
 }
 
-export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store, 'open' | 'close'> {
+export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store, 'open' | 'close' | 'nodes'> {
   return {
     ...createIdentityNouns(run),
     projects: {
@@ -66,6 +67,35 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
       failInterrupted: (endedAt) => run('executions.failInterrupted', endedAt),
       deleteEndedBefore: (time, limit) => run('executions.deleteEndedBefore', { time, limit }),
     },
+    jobs: jobNoun(run),
+    decisions: {
+      append: (batch) => run('decisions.append', batch),
+      list: (at) => run('decisions.list', at),
+      deleteBefore: (time, limit) => run('decisions.deleteBefore', { time, limit }),
+    },
+  };
+}
+
+function jobNoun(run: RunOperation): JobStore {
+  return {
+    enqueue: (batch, decisions) => run('jobs.enqueue', { batch, decisions }),
+    groups: (limit, after) => run('jobs.groups', { limit, after }),
+    claim: (at) => run('jobs.claim', at),
+    settle: (batch) => run('jobs.settle', batch),
+    addLines: (batch) => run('jobs.addLines', batch),
+    release: (batch) => run('jobs.release', batch),
+    promote: (now, limit) => run('jobs.promote', { now, limit }),
+    expire: (now, limit) => run('jobs.expire', { now, limit }),
+    nextDue: () => run('jobs.nextDue', undefined),
+    cancel: (at) => run('jobs.cancel', at),
+    cancelRequests: (nodeId) => run('jobs.cancelRequests', nodeId),
+    lost: (limit) => run('jobs.lost', limit),
+    get: (projectId, executionId) => run('jobs.get', { projectId, executionId }),
+    payload: (projectId, executionId) => run('jobs.payload', { projectId, executionId }),
+    attempts: (projectId, executionId) => run('jobs.attempts', { projectId, executionId }),
+    listDead: (at) => run('jobs.listDead', at),
+    purgeDead: (at) => run('jobs.purgeDead', at),
+    depth: (at) => run('jobs.depth', at),
   };
 }
 

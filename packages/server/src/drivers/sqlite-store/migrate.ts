@@ -1,12 +1,21 @@
 /** Brings a database to the schema of this code, or refuses it: a newer one, or one whose past is not ours. */
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { ownerKey } from '../sql/owner-key.ts';
 import { StoreFault } from '../sql/store-fault.ts';
 import { migrations, type Migration, type SqlWords } from '../sql/migration.ts';
 
-const words: SqlWords = { seq: 'integer primary key', int: 'integer', real: 'real', bytes: 'blob', strict: ' strict' };
+const words: SqlWords = {
+  seq: 'integer primary key',
+  int: 'integer',
+  real: 'real',
+  bytes: 'blob',
+  strict: ' strict',
+  ownerKey: (projectId, functionId) => `owner_key(${projectId}, ${functionId})`,
+};
 
 export function migrate(db: DatabaseSync, all: readonly Migration[] = migrations): void {
+  db.function('owner_key', { deterministic: true }, (projectId, functionId) => ownerKey(String(projectId), String(functionId)));
   // Immediate: of two processes that start at once the second one waits, and then finds everything done.
   db.exec('begin immediate');
   try {

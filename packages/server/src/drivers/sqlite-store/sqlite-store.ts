@@ -7,6 +7,7 @@ import type { Log } from '../../ports/log.ts';
 import type { Store } from '../../ports/store.ts';
 import { operations, type RunOperation } from '../sql/operations.ts';
 import { createSqlNouns } from '../sql/sql-store.ts';
+import { createOnlyNode } from './only-node.ts';
 import { encodeBatch } from './execution-batch.ts';
 import { startThread, type ThreadLink } from './thread-link.ts';
 import type { RequestName } from './thread-messages.ts';
@@ -59,6 +60,7 @@ export function createSqliteStore({ path, log, threadUrl = new URL('./sqlite-thr
   const run = ((name, input) => ask(operations[name].lane === 'list' ? 'reader' : 'writer', name, input)) as RunOperation;
   return {
     ...createSqlNouns({ run, writeExecutions: async (batch) => void (await ask('writer', 'executions.write', encodeBatch(batch))) }),
+    nodes: createOnlyNode(run),
     open: () => (opening ??= open()),
     close: () => (closing ??= close()),
   };

@@ -78,7 +78,10 @@ export function createIssuerKeys({ web, clock }: { web: WebReader; clock: Clock 
       if (mayTry) await readAnew(entry, issuer).catch(() => undefined);
     }
     if (entry.find === undefined || clock.now() - entry.readAt > USABLE_FOR_MS)
-      throw new PlatformError('oidc_unavailable', { message: `Cannot verify tokens of ${issuer.issuer}: ${entry.failure}.`, retryAfterSeconds: 30 });
+      throw new PlatformError('oidc_unavailable', {
+        message: `Cannot verify tokens of ${issuer.issuer}: ${entry.failure}.`,
+        retryAfterSeconds: 30,
+      });
     return entry.find;
   }
 

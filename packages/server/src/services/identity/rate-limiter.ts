@@ -34,7 +34,10 @@ export function addressBucket(address: string): string {
   const [head = '', tail] = plain.split('::', 2);
   const groups = head === '' ? [] : head.split(':');
   const rest = tail === undefined || tail === '' ? 0 : tail.split(':').length;
-  const full = tail === undefined ? groups : [...groups, ...Array.from({ length: Math.max(0, 8 - groups.length - rest) }, () => '0'), ...tail.split(':')];
+  const full =
+    tail === undefined
+      ? groups
+      : [...groups, ...Array.from({ length: Math.max(0, 8 - groups.length - rest) }, () => '0'), ...tail.split(':')];
   return `${full
     .slice(0, 4)
     .map((group) => group.replace(/^0+(?=.)/, '').toLowerCase())

@@ -63,7 +63,8 @@ export function createTrustedIssuers({ store, clock, changes, keys, web }: Trust
 
     async put(projectId, issuer) {
       const problem = issuerProblem(issuer, (host) => web.isPrivateHost(host));
-      if (problem !== undefined) throw new PlatformError('general_argument_invalid', `Invalid \`${problem.param}\` param: ${problem.reason}`);
+      if (problem !== undefined)
+        throw new PlatformError('general_argument_invalid', `Invalid \`${problem.param}\` param: ${problem.reason}`);
       await keys.read(issuer).catch((cause: unknown) => {
         const reason = cause instanceof Error ? cause.message : String(cause);
         throw new PlatformError('general_argument_invalid', { message: `Invalid \`issuer\` param: ${reason}`, cause });

@@ -77,7 +77,10 @@ export function createUserTokens({ store, vault, clock, ids }: UserTokensOptions
     if (first !== undefined) return first;
     const fresh: readonly SigningKey[] = [{ id: ids.secret(6), secret: ids.secret(KEY_BYTES) }];
     // Of two servers that make one at the same time, both use the one that was stored first.
-    const [stored] = open(projectId, await store.settings.ensure(projectId, SETTING, vault.seal(JSON.stringify(fresh), context(projectId))));
+    const [stored] = open(
+      projectId,
+      await store.settings.ensure(projectId, SETTING, vault.seal(JSON.stringify(fresh), context(projectId))),
+    );
     if (stored === undefined) throw new Error(`Cannot sign: project ${projectId} has an empty list of keys`);
     return stored;
   }
@@ -116,7 +119,8 @@ export function createUserTokens({ store, vault, clock, ids }: UserTokensOptions
 
 function claimsOf(projectId: string, payload: JWTPayload): TokenClaims {
   const { userId, sessionId = null, exp = 0 } = payload;
-  if (typeof userId !== 'string' || (sessionId !== null && typeof sessionId !== 'string')) throw invalidToken('its claims are not those of a user');
+  if (typeof userId !== 'string' || (sessionId !== null && typeof sessionId !== 'string'))
+    throw invalidToken('its claims are not those of a user');
   return { projectId, userId, sessionId, expiresAt: exp * 1000 };
 }
 
@@ -139,7 +143,9 @@ export function invalidToken(reason: string, cause?: unknown): PlatformError {
 export function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'it has expired';
   if (error instanceof errors.JWTClaimValidationFailed)
-    return error.claim === 'nbf' ? 'it is not valid yet' : `its claim "${error.claim}" ${error.reason === 'missing' ? 'is missing' : 'is not the one that is expected'}`;
+    return error.claim === 'nbf'
+      ? 'it is not valid yet'
+      : `its claim "${error.claim}" ${error.reason === 'missing' ? 'is missing' : 'is not the one that is expected'}`;
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature is wrong';
   if (error instanceof errors.JOSEAlgNotAllowed) return 'its algorithm is not allowed';
   if (error instanceof errors.JWKSNoMatchingKey) return 'none of the keys of its issuer has signed it';

@@ -163,7 +163,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     const { fn } = routed;
     return {
       id: this.id,
-      createdAt: now,
+      createdAt: request.attempt?.createdAt ?? now,
       updatedAt: this.endedAt ?? now,
       projectId: fn.projectId,
       functionId: fn.id,
@@ -171,7 +171,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
       trigger: request.trigger,
       status: this.endedAt === null ? 'processing' : statusOfResponse(this.#status, this.#errorCode),
       errorCode: this.#errorCode,
-      userId: request.principal.kind === 'user' ? request.principal.userId : null,
+      userId: request.principal.kind === 'user' ? request.principal.userId : (request.attempt?.userId ?? null),
       requestMethod: request.method,
       requestPath: request.path,
       requestHeaders: recordedRequestHeaders(request.headers),
@@ -186,6 +186,8 @@ export class RunningExecution implements ExchangeEvents, Invoked {
       memoryPeakBytes: (this.#usage?.memoryKb ?? 0) * 1024,
       cpuMicros: this.#usage?.cpuMicros ?? 0,
       logsDroppedBytes: this.#logsDropped,
+      scheduledAt: request.attempt?.scheduledAt ?? null,
+      attempt: request.attempt?.number ?? 0,
       endedAt: this.endedAt,
     };
   }

@@ -56,7 +56,10 @@ export async function deleteTeam(db: Database, at: { projectId: string; id: stri
 }
 
 export async function insertMembership(db: Database, row: MembershipRow): Promise<void> {
-  const unique = new StoreFault('membership_already_exists', `The user "${row.userId}" is a member of the team already, or the id is taken.`);
+  const unique = new StoreFault(
+    'membership_already_exists',
+    `The user "${row.userId}" is a member of the team already, or the id is taken.`,
+  );
   const foreign = new StoreFault('team_not_found', `Cannot add a member: the team "${row.teamId}" or the user "${row.userId}" is gone.`);
   await db.insertInto('memberships').values(memberCodec.encode(row)).execute().catch(violationMeans({ unique, foreign }));
 }

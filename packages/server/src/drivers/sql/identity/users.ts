@@ -3,6 +3,7 @@ import { sql, type Insertable } from 'kysely';
 import type { userAttributes } from '../../../domain/list-attributes.ts';
 import type { ListQuery, Page } from '../../../ports/store.ts';
 import type { UserChange, UserRow } from '../../../ports/store/user-store.ts';
+import { ownerKey } from '../owner-key.ts';
 import { contains, listPage, type AttributeColumns } from '../list-page.ts';
 import { createRowCodec, flag, json, plain } from '../row-codec.ts';
 import type { Database } from '../schema.ts';
@@ -71,10 +72,7 @@ export async function getUserByEmail(db: Database, at: { projectId: string; emai
   return raw === undefined ? null : codec.decode(raw);
 }
 
-export async function getUserBySubject(
-  db: Database,
-  at: { projectId: string; issuer: string; subject: string },
-): Promise<UserRow | null> {
+export async function getUserBySubject(db: Database, at: { projectId: string; issuer: string; subject: string }): Promise<UserRow | null> {
   const raw = await db
     .selectFrom('users')
     .selectAll()
@@ -115,7 +113,13 @@ export async function updateUser(db: Database, at: UserAt & { change: UserChange
 
 /** Sessions and memberships go with the user by their foreign keys. */
 export async function deleteUser(db: Database, at: UserAt): Promise<boolean> {
-  await db.updateTable('executions').set({ user_id: null }).where('project_id', '=', at.projectId).where('user_id', '=', at.id).execute();
+  await db
+    .updateTable('executions')
+    .set({ user_id: null })
+    .where('project_key', '=', ownerKey(at.projectId))
+    .where('user_id', '=', at.id)
+    .where('project_id', '=', at.projectId)
+    .execute();
   const result = await db.deleteFrom('users').where('project_id', '=', at.projectId).where('id', '=', at.id).executeTakeFirst();
   return result.numDeletedRows > 0n;
 }

@@ -1,12 +1,12 @@
 /** Statements about functions. */
 import { sql, type Insertable } from 'kysely';
-import type { functionAttributes } from '../../domain/list-attributes.ts';
-import type { FunctionChange, FunctionRow, ListQuery, Page } from '../../ports/store.ts';
-import { deleteExecutionsOf } from './executions.ts';
-import { contains, listPage, type AttributeColumns } from './list-page.ts';
-import { createRowCodec, flag, json, plain } from './row-codec.ts';
-import type { Database, FunctionTable } from './schema.ts';
-import { StoreFault, violationMeans } from './store-fault.ts';
+import type { functionAttributes } from '../../../domain/list-attributes.ts';
+import type { FunctionChange, FunctionRow, ListQuery, Page } from '../../../ports/store.ts';
+import { deleteExecutionsOf } from '../executions.ts';
+import { contains, listPage, type AttributeColumns } from '../list-page.ts';
+import { createRowCodec, flag, json, plain } from '../row-codec.ts';
+import type { Database, FunctionTable } from '../schema.ts';
+import { StoreFault, violationMeans } from '../store-fault.ts';
 
 const codec = createRowCodec<FunctionRow, Omit<Insertable<FunctionTable>, 'search_text'>>({
   id: plain('id'),
@@ -28,7 +28,7 @@ const codec = createRowCodec<FunctionRow, Omit<Insertable<FunctionTable>, 'searc
   timeoutSeconds: plain('timeout_seconds'),
   memoryMb: plain('memory_mb'),
   concurrency: plain('concurrency'),
-  retries: plain('retries'),
+  retries: json('retries'),
   egress: json('egress'),
   durability: plain('durability'),
   deploymentRetention: plain('deployment_retention'),

@@ -1,11 +1,11 @@
 /** Statements about variables of projects and functions. */
 import { sql, type Insertable } from 'kysely';
-import type { variableAttributes } from '../../domain/list-attributes.ts';
-import type { ListQuery, Page, VariableChange, VariableRow } from '../../ports/store.ts';
-import { listPage, type AttributeColumns } from './list-page.ts';
-import { createRowCodec, flag, plain } from './row-codec.ts';
-import type { Database, VariableTable } from './schema.ts';
-import { StoreFault, violationMeans } from './store-fault.ts';
+import type { variableAttributes } from '../../../domain/list-attributes.ts';
+import type { ListQuery, Page, VariableChange, VariableRow } from '../../../ports/store.ts';
+import { listPage, type AttributeColumns } from '../list-page.ts';
+import { createRowCodec, flag, plain } from '../row-codec.ts';
+import type { Database, VariableTable } from '../schema.ts';
+import { StoreFault, violationMeans } from '../store-fault.ts';
 
 const codec = createRowCodec<VariableRow, Insertable<VariableTable>>({
   id: plain('id'),

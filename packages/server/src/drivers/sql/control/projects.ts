@@ -1,8 +1,8 @@
 /** Statements about projects. */
 import type { Insertable } from 'kysely';
-import type { ProjectRow } from '../../ports/store.ts';
-import { createRowCodec, plain } from './row-codec.ts';
-import type { Database, ProjectTable } from './schema.ts';
+import type { ProjectRow } from '../../../ports/store.ts';
+import { createRowCodec, plain } from '../row-codec.ts';
+import type { Database, ProjectTable } from '../schema.ts';
 
 const codec = createRowCodec<ProjectRow, Insertable<ProjectTable>>({
   id: plain('id'),

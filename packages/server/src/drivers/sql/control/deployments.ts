@@ -1,13 +1,13 @@
 /** Statements about deployments and their build logs. */
 import { sql, type Insertable } from 'kysely';
 import type { DeploymentStatus } from '@martlet/protocol';
-import { BUILD_LOG_MAX, buildLogTail } from '../../domain/build-log-tail.ts';
-import type { deploymentAttributes } from '../../domain/list-attributes.ts';
-import type { DeploymentChange, DeploymentRow, ListQuery, Page } from '../../ports/store.ts';
-import { listPage, type AttributeColumns } from './list-page.ts';
-import { createRowCodec, flag, plain } from './row-codec.ts';
-import type { Database, DeploymentTable } from './schema.ts';
-import { StoreFault, violationMeans } from './store-fault.ts';
+import { BUILD_LOG_MAX, buildLogTail } from '../../../domain/build-log-tail.ts';
+import type { deploymentAttributes } from '../../../domain/list-attributes.ts';
+import type { DeploymentChange, DeploymentRow, ListQuery, Page } from '../../../ports/store.ts';
+import { listPage, type AttributeColumns } from '../list-page.ts';
+import { createRowCodec, flag, plain } from '../row-codec.ts';
+import type { Database, DeploymentTable } from '../schema.ts';
+import { StoreFault, violationMeans } from '../store-fault.ts';
 
 const codec = createRowCodec<DeploymentRow, Insertable<DeploymentTable>>({
   id: plain('id'),

@@ -1,11 +1,11 @@
 /** Statements about API keys. */
 import { sql, type Insertable } from 'kysely';
-import type { keyAttributes } from '../../domain/list-attributes.ts';
-import type { KeyRow, ListQuery, Page } from '../../ports/store.ts';
-import { listPage, type AttributeColumns } from './list-page.ts';
-import { createRowCodec, json, plain } from './row-codec.ts';
-import type { Database, KeyTable } from './schema.ts';
-import { StoreFault, violationMeans } from './store-fault.ts';
+import type { keyAttributes } from '../../../domain/list-attributes.ts';
+import type { KeyRow, ListQuery, Page } from '../../../ports/store.ts';
+import { listPage, type AttributeColumns } from '../list-page.ts';
+import { createRowCodec, json, plain } from '../row-codec.ts';
+import type { Database, KeyTable } from '../schema.ts';
+import { StoreFault, violationMeans } from '../store-fault.ts';
 
 const codec = createRowCodec<KeyRow, Insertable<KeyTable>>({
   id: plain('id'),
