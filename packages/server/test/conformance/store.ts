@@ -9,6 +9,7 @@ import { testDeployments } from './store-deployments.ts';
 import { testExecutions } from './store-executions.ts';
 import { testJobs } from './store-jobs.ts';
 import { testLists } from './store-lists.ts';
+import { testUsers } from './store-users.ts';
 
 export interface StoreDriver {
   readonly name: string;
@@ -26,6 +27,7 @@ export function testStore({ name, create }: StoreDriver): void {
     describe('executions', () => testExecutions(opened(create)));
     describe('jobs', () => testJobs(opened(create)));
     describe('lists', () => testLists(opened(create)));
+    describe('users, sessions, teams and settings', () => testUsers(opened(create)));
   });
 }
 
