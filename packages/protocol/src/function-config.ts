@@ -4,6 +4,8 @@
  */
 import { Cron } from 'croner';
 import { z } from 'zod';
+import { readCronFields } from './cron-fields.ts';
+import { PlatformError } from './errors.ts';
 import { limitSpecs } from './limits.ts';
 
 const ROLE = /^(any|guests|users(\/(verified|unverified))?|user:[^/]+(\/(verified|unverified))?|team:[^/]+(\/[^/]+)?|member:.+|label:.+)$/;
@@ -100,14 +102,12 @@ export type FunctionConfig = z.infer<typeof functionConfigSchema>;
 
 /** The reason why a cron expression is not valid, or undefined where it is. */
 export function cronProblem(expression: string): string | undefined {
-  const fields = expression.trim().split(/\s+/).length;
-  if (!expression.startsWith('@') && fields !== 5 && fields !== 6)
-    return `must have five fields, or six with seconds: "${expression}" has ${fields}`;
   try {
-    const cron = new Cron(expression, { paused: true });
-    return cron.nextRun() === null ? `can never fire: "${expression}"` : undefined;
+    const { text } = readCronFields(expression);
+    const next = new Cron(text, { paused: true, utcOffset: 0, mode: '6-part' }).nextRun(new Date(946_684_800_000));
+    return next === null ? `can never run: "${expression}" is on no date` : undefined;
   } catch (error) {
-    return `is not a cron expression: ${error instanceof Error ? error.message : String(error)}`;
+    return error instanceof PlatformError ? error.message : `is not a cron expression: ${String(error)}`;
   }
 }
 

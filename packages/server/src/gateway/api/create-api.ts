@@ -12,6 +12,8 @@ import { addFunctionRoutes } from './routes/functions-routes.ts';
 import { addKeyRoutes } from './routes/keys-routes.ts';
 import { addLogRoutes } from './routes/logs-routes.ts';
 import { addPlatformRoutes } from './routes/platform-routes.ts';
+import { addQueueRoutes } from './routes/queue-routes.ts';
+import { addScheduleRoutes } from './routes/schedules-routes.ts';
 import { addVariableRoutes } from './routes/variables-routes.ts';
 
 export interface Api {
@@ -34,6 +36,8 @@ export function createApi(options: ApiOptions): Api {
   addVariableRoutes(app, options);
   addExecutionRoutes(app, options);
   addLogRoutes(app, options);
+  addQueueRoutes(app, options);
+  addScheduleRoutes(app, options);
   addKeyRoutes(app, options);
   app.notFound((c) => writeError(new PlatformError('general_route_not_found', 'Not Found'), c, options.version));
   app.onError((error, c) => answerError(error, c, options));
