@@ -107,6 +107,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   });
   void services.pool.warmUp();
   await services.queue.dispatcher.start();
+  services.scheduler.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -166,6 +167,7 @@ async function drainAndClose(
   { listener, services, closers }: { listener: Listener; services: PlatformServices; closers: (() => unknown)[] },
 ): Promise<void> {
   const drained = listener.drain();
+  services.scheduler.stop();
   services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.

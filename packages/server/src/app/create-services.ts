@@ -27,6 +27,9 @@ import { createInvoke } from '../services/invoke/invoke.ts';
 import { createRecorder } from '../services/invoke/recorder.ts';
 import { createKeys } from '../services/keys.ts';
 import { createPrincipals } from '../services/principals.ts';
+import { createDeadLetters } from '../services/queue/dead-letters.ts';
+import { createSchedules } from '../services/schedules/manage-schedules.ts';
+import { createScheduler } from '../triggers/schedules/scheduler.ts';
 import { startRetention } from '../services/retention.ts';
 import { createUploads } from '../services/uploads.ts';
 import { createVariables, type Variables } from '../services/variables.ts';
@@ -54,6 +57,7 @@ export type PlatformServices = ReturnType<typeof createServices>;
 
 /** Name under which functions find the platform; the egress proxy knows it, no resolver does. */
 export const PLATFORM_HOST = 'martlet.internal';
+const PLATFORM_ORIGIN = `http://${PLATFORM_HOST}`;
 
 export function createServices(drivers: Drivers) {
   const { config, log, clock, store, builder } = drivers;
@@ -64,6 +68,8 @@ export function createServices(drivers: Drivers) {
   const { invoke } = invocation;
   const queue = createQueue(drivers, invocation);
   const principals = createPrincipals({ store, clock, log, changes, lookUpExecution: (token) => invoke.lookUpExecution(token) });
+  const schedules = createSchedules({ store, clock, ids: drivers.ids, enqueue: queue.enqueue, origin: PLATFORM_ORIGIN });
+  const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
   const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
   return {
@@ -72,6 +78,9 @@ export function createServices(drivers: Drivers) {
     principals,
     executions,
     queue,
+    deadLetters: createDeadLetters({ store, enqueue: queue.enqueue, clock }),
+    schedules,
+    scheduler,
     meter,
     ids: drivers.ids,
     async close(): Promise<void> {
@@ -108,12 +117,11 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
   const { config, log, clock, ids, store, artifacts, egress, trees } = drivers;
   const { limits } = config;
   const pool = createWorkerPool({ ...poolSettings(drivers), ...coldStartCounters(meter) });
-  const platformUrl = `http://${PLATFORM_HOST}`;
   const targetOf = createDeploymentCode({
     artifacts,
     egress,
     limits,
-    platformUrl,
+    platformUrl: PLATFORM_ORIGIN,
     engine: `node${process.versions.node}-v8-${process.versions.v8}`.toLowerCase().replace(/[^a-z0-9.-]/g, '-'),
     environment: (projectId, functionId) => variables.environment(projectId, functionId),
     unpackTree: (key) => trees.folderOf(key),
@@ -131,7 +139,7 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
     clock,
     ids,
     limits,
-    platformUrl,
+    platformUrl: PLATFORM_ORIGIN,
     targetOf,
     describeUnready: ({ fn }) => describeUnready(store, fn),
     onEnded: (execution) => meter.execution(execution.row()),

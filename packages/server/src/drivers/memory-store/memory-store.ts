@@ -5,10 +5,12 @@ import { memoryDeployments, memoryExecutions } from './memory-executions.ts';
 import { memoryFunctions, memoryKeys, memoryProjects, memoryVariables } from './memory-functions.ts';
 import { memoryJobs } from './memory-jobs.ts';
 import { memoryDecisions, memoryNodes } from './memory-ledger.ts';
+import { memorySchedules } from './memory-schedules.ts';
 import { createMemoryTables } from './memory-tables.ts';
 
 export function createMemoryStore(): Store {
   const tables = createMemoryTables();
+  const jobs = memoryJobs(tables);
   const state = { isOpen: false };
   return {
     projects: whileOpen(memoryProjects(tables), state),
@@ -17,7 +19,8 @@ export function createMemoryStore(): Store {
     deployments: whileOpen(memoryDeployments(tables), state),
     variables: whileOpen(memoryVariables(tables), state),
     executions: whileOpen(memoryExecutions(tables), state),
-    jobs: whileOpen(memoryJobs(tables), state),
+    jobs: whileOpen(jobs, state),
+    schedules: whileOpen(memorySchedules(tables, jobs), state),
     decisions: whileOpen(memoryDecisions(tables), state),
     nodes: whileOpen(memoryNodes(tables), state),
     async open() {
