@@ -75,6 +75,7 @@ export const errorSpecs = {
   schedule_invalid: { status: 400, fault: 'caller', retry: false, message: 'The schedule is not valid, or can never run.', remedy: 'The message names the field and what is allowed there.' },
   retry_policy_invalid: { status: 400, fault: 'caller', retry: false, message: 'The retry policy is not valid.', remedy: 'The message names the field and what is allowed there.' },
   event_name_invalid: { status: 400, fault: 'caller', retry: false, message: 'The name of an event, or a pattern of names, is not valid.', remedy: 'The message shows the part that is wrong and what is allowed.' },
+  event_not_found: { status: 404, fault: 'caller', retry: false, message: 'No event has this source and id, or it is past retention.', remedy: 'List the events with `martlet events list`.' },
   event_invalid: { status: 400, fault: 'caller', retry: false, message: 'The request holds no valid CloudEvents 1.0 event.', remedy: 'The message names the attribute of the event and what is allowed.' },
   event_too_large: { status: 413, fault: 'caller', retry: false, message: 'An event, or a batch of events, is over the limit.', remedy: 'Send fewer events at once; keep large data elsewhere and send its address.' },
   webhook_signature_invalid: { status: 401, fault: 'caller', retry: false, message: 'The signature of a webhook is missing, too old or not from its sender.', remedy: 'Check the secret on both sides, the clock of the sender, and that nothing between changed the body.' },

@@ -111,6 +111,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   void services.pool.warmUp();
   await services.queue.dispatcher.start();
   services.scheduler.start();
+  services.eventDispatcher.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -172,6 +173,7 @@ async function drainAndClose(
 ): Promise<void> {
   const drained = listener.drain();
   services.scheduler.stop();
+  services.eventDispatcher.stop();
   services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.

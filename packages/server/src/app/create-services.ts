@@ -30,6 +30,8 @@ import { createIdentity } from '../services/identity/identity.ts';
 import { createKeys } from '../services/keys.ts';
 import { createPrincipals } from '../services/principals.ts';
 import { createDeadLetters } from '../services/queue/dead-letters.ts';
+import { createEvents } from '../services/events/manage-events.ts';
+import { createEventDispatcher } from '../triggers/events/event-dispatcher.ts';
 import { createSchedules } from '../services/schedules/manage-schedules.ts';
 import { createScheduler } from '../triggers/schedules/scheduler.ts';
 import { startRetention } from '../services/retention.ts';
@@ -81,6 +83,16 @@ export function createServices(drivers: Drivers) {
     defaultProject: config.defaultProject,
   });
   const schedules = createSchedules({ store, clock, ids: drivers.ids, enqueue: queue.enqueue, origin: PLATFORM_ORIGIN });
+  const events = createEvents({
+    store,
+    clock,
+    ids: drivers.ids,
+    changes,
+    enqueue: queue.enqueue,
+    limits: config.limits,
+    origin: PLATFORM_ORIGIN,
+  });
+  const eventDispatcher = createEventDispatcher({ events, log });
   const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
   const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
@@ -92,6 +104,8 @@ export function createServices(drivers: Drivers) {
     executions,
     queue,
     deadLetters: createDeadLetters({ store, enqueue: queue.enqueue, clock }),
+    events,
+    eventDispatcher,
     schedules,
     scheduler,
     meter,

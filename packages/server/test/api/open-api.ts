@@ -28,6 +28,7 @@ import { createKeys } from '../../src/services/keys.ts';
 import { createPrincipals } from '../../src/services/principals.ts';
 import { createEnqueue } from '../../src/services/queue/enqueue.ts';
 import { createDeadLetters } from '../../src/services/queue/dead-letters.ts';
+import { createEvents } from '../../src/services/events/manage-events.ts';
 import { createSchedules } from '../../src/services/schedules/manage-schedules.ts';
 import { createUploads } from '../../src/services/uploads.ts';
 import { createVariables } from '../../src/services/variables.ts';
@@ -107,6 +108,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     variables,
     executions,
     schedules,
+    events: createEvents({ store, clock, ids, changes, enqueue, limits, origin: 'http://localhost' }),
     deadLetters: createDeadLetters({ store, enqueue, clock }),
     keys,
     principals,

@@ -7,6 +7,7 @@ import type { Store } from '../../src/ports/store.ts';
 import { aFunction, aKey, aProject, aQuery, aVariable, aWrite } from '../support/rows.ts';
 import { testDeployments } from './store-deployments.ts';
 import { testExecutions } from './store-executions.ts';
+import { testEvents } from './store-events.ts';
 import { testJobs } from './store-jobs.ts';
 import { testSchedules } from './store-schedules.ts';
 import { testLists } from './store-lists.ts';
@@ -27,6 +28,7 @@ export function testStore({ name, create }: StoreDriver): void {
     describe('deployments', () => testDeployments(opened(create)));
     describe('executions', () => testExecutions(opened(create)));
     describe('schedules', () => testSchedules(opened(create)));
+    describe('events', () => testEvents(opened(create)));
     describe('jobs', () => testJobs(opened(create)));
     describe('lists', () => testLists(opened(create)));
     describe('users, sessions, teams and settings', () => testUsers(opened(create)));

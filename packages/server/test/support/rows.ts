@@ -1,5 +1,6 @@
 /** Rows with nothing special about them; a test names only what it is about. */
 import type { NewJob } from '../../src/ports/store/job-store.ts';
+import type { EventRow } from '../../src/ports/store/event-store.ts';
 import type { ScheduleRow } from '../../src/ports/store/schedule-store.ts';
 import type {
   DeploymentRow,
@@ -196,6 +197,28 @@ export function aSchedule(facts: Partial<ScheduleRow> = {}): ScheduleRow {
     lastTick: null,
     lastExecutionId: null,
     open: [],
+    ...facts,
+  };
+}
+
+export function anEvent(facts: Partial<EventRow> = {}): EventRow {
+  return {
+    id: 'event-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    source: '/shop',
+    type: 'order.created',
+    subject: '',
+    time: TIME,
+    contentType: 'application/json',
+    data: Buffer.from('{}'),
+    origin: 'api',
+    fired: null,
+    userId: null,
+    hops: 0,
+    dispatchedAt: null,
+    started: 0,
     ...facts,
   };
 }

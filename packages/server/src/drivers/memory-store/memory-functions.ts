@@ -85,6 +85,7 @@ export function memoryFunctions(tables: MemoryTables): FunctionStore {
       followSettings(tables, row);
     },
     get: async (projectId, id) => functions.get(functionKey(projectId, id)),
+    listeners: async (projectId) => functions.rows((row) => row.projectId === projectId && row.events.length > 0),
     async getByPath(projectId, paths) {
       const rows = functions.rows((row) => row.projectId === projectId);
       return paths.map((path) => rows.find((row) => row.path === path)).find((row) => row !== undefined) ?? null;

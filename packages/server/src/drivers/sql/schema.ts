@@ -225,6 +225,7 @@ export interface EventTable extends Table {
   content_type: string;
   data: Uint8Array;
   origin: string;
+  fired: Json | null;
   user_id: string | null;
   hops: number;
   dispatched_at: number | null;

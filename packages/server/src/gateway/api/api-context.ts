@@ -13,6 +13,7 @@ import type { Identity } from '../../services/identity/identity.ts';
 import type { Keys } from '../../services/keys.ts';
 import type { Principals } from '../../services/principals.ts';
 import type { DeadLetters } from '../../services/queue/dead-letters.ts';
+import type { Events } from '../../services/events/manage-events.ts';
 import type { Schedules } from '../../services/schedules/manage-schedules.ts';
 import type { Uploads } from '../../services/uploads.ts';
 import type { Variables } from '../../services/variables.ts';
@@ -24,6 +25,7 @@ export interface ApiOptions {
   readonly variables: Variables;
   readonly executions: Executions;
   readonly deadLetters: DeadLetters;
+  readonly events: Events;
   readonly schedules: Schedules;
   readonly keys: Keys;
   readonly principals: Principals;

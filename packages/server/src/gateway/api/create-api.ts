@@ -9,6 +9,7 @@ import { answerOrigins } from './cors.ts';
 import { refuseInvalid } from './params.ts';
 import { addDeploymentRoutes } from './routes/deployments-routes.ts';
 import { addExecutionEventsRoute } from './routes/execution-events-route.ts';
+import { addEventRoutes } from './routes/events-routes.ts';
 import { addExecutionRoutes } from './routes/executions-routes.ts';
 import { addFunctionRoutes } from './routes/functions-routes.ts';
 import { addIdentityRoutes } from './identity/identity-routes.ts';
@@ -43,6 +44,7 @@ export function createApi(options: ApiOptions): Api {
   addLogRoutes(app, options);
   addQueueRoutes(app, options);
   addScheduleRoutes(app, options);
+  addEventRoutes(app, options);
   addKeyRoutes(app, options);
   addIdentityRoutes(app, options);
   app.notFound((c) => writeError(new PlatformError('general_route_not_found', 'Not Found'), c, options.version));
