@@ -1,4 +1,5 @@
 /** What functions learn of who calls them, and who may call: through a real server and a real sandbox. */
+import fs from 'node:fs';
 import { defaultLimits } from '@martlet/protocol';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { encodeSession } from '../../src/domain/identity/session-secret.ts';
@@ -245,10 +246,8 @@ describe('executions', () => {
   });
 });
 
-test('calls may be bounded by caller; the log of the server names no secret', async () => {
-  const written: string[] = [];
-  const spy = vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => written.push(String(chunk)) > 0);
-  const own = await startPlatform({ limits: { ...defaultLimits, callsPerMinute: 2 }, logLevel: 'debug' });
+test('calls may be bounded by caller', async () => {
+  const own = await startPlatform({ limits: { ...defaultLimits, callsPerMinute: 2 } });
   await own.deployCode('sees', SEES);
   const call = (headers: Record<string, string> = {}) => own.call('sees', { headers });
   const statuses: number[] = [];
@@ -256,10 +255,38 @@ test('calls may be bounded by caller; the log of the server names no secret', as
   expect(statuses).toEqual([200, 200, 429]);
   expect(Number((await call()).headers.get('retry-after'))).toBeGreaterThan(0);
   expect((await call({ 'x-martlet-key': own.headers['x-martlet-key'] ?? '' })).status).toBe(200);
-  expect((await call({ 'x-appwrite-jwt': 'canary.canary.canary' })).status).toBe(401);
-  expect((await call({ authorization: `Bearer ${secret}` })).status).toBe(429);
+  await own.close();
+});
+
+test('the log of the server names no credential, also where it fails', async () => {
+  const written: string[] = [];
+  const own = await startPlatform({ logLevel: 'debug' });
+  const spy = vi.spyOn(fs, 'write').mockImplementation(((
+    _file: number,
+    text: string,
+    _encoding: string,
+    done: (error: null, bytes: number) => void,
+  ) => {
+    written.push(text);
+    done(null, Buffer.byteLength(text));
+  }) as never);
+  Reflect.set(own.platform.services.executions, 'list', () => Promise.reject(new TypeError('a failure of the test')));
+  const key = own.headers['x-martlet-key'] ?? '';
+  const ann = await own.platform.services.identity.users.create(PROJECT, { id: 'ann' });
+  const owner = { projectId: PROJECT, userId: ann.id };
+  const made = await own.platform.services.identity.sessions.create({ ...owner, provider: 'server', ip: '', userAgent: '' });
+  const jwt = await own.platform.services.identity.sessions.token(owner, null, 300);
+  const shown: Record<string, string>[] = [
+    { 'x-martlet-key': key },
+    { authorization: `Bearer ${key}` },
+    { 'x-appwrite-jwt': jwt },
+    { authorization: `Bearer ${made.secret}` },
+    { cookie: `a_session_${PROJECT}=${encodeSession('ann', made.secret)}` },
+  ];
+  for (const headers of shown) expect((await fetch(`${own.url}/v1/executions`, { headers })).status).toBe(500);
   await own.close();
   spy.mockRestore();
   const log = written.join('');
-  for (const text of ['canary', secret, own.headers['x-martlet-key'] ?? 'mk_']) expect(log).not.toContain(text);
+  expect(log).toContain('a failure of the test');
+  for (const text of [key, made.secret, encodeSession('ann', made.secret), jwt, jwt.split('.')[2] ?? jwt]) expect(log).not.toContain(text);
 });
