@@ -15,6 +15,7 @@ import { registerKeys } from './commands/keys.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerSecrets } from './commands/secrets.ts';
 import { registerServe } from './commands/serve.ts';
+import { registerUsers } from './commands/users.ts';
 
 const USAGE_EXIT_CODE = 2;
 
@@ -43,6 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
     registerLogs,
     registerSecrets,
     registerKeys,
+    registerUsers,
     registerDoctor,
   ];
   for (const register of registrations) register(program, action);
