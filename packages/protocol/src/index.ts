@@ -1,3 +1,4 @@
+export * from './cron-fields.ts';
 export * from './errors.ts';
 export * from './execution.ts';
 export * from './function-config.ts';

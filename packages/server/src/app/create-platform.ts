@@ -24,6 +24,7 @@ import { assertTier, chooseSandbox } from './create-sandbox.ts';
 import { createServices, PLATFORM_HOST, type Drivers, type PlatformServices } from './create-services.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
 import { prepareServerFiles } from './server-files.ts';
+import { VERSION } from './version.ts';
 
 /** A running server. */
 export interface Platform {
@@ -109,6 +110,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   });
   void services.pool.warmUp();
   await services.queue.dispatcher.start();
+  services.scheduler.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -134,7 +136,7 @@ function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
   });
 }
 
-function createGateway(config: Config, { invoke, routes, principals, identity }: PlatformServices, log: Log): FunctionsGateway {
+function createGateway(config: Config, { invoke, routes, catalog, principals, identity }: PlatformServices, log: Log): FunctionsGateway {
   return createFunctionsGateway({
     invoke,
     routes,
@@ -142,6 +144,7 @@ function createGateway(config: Config, { invoke, routes, principals, identity }:
     identify: (credentials) => principals.identify(credentials),
     rate: createCallerRate(identity.rates, 'call', config.limits.callsPerMinute),
     defaultProjectId: config.defaultProject,
+    document: { catalog, version: VERSION },
     functionsDomain: config.functionsDomain,
     corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,
@@ -168,6 +171,7 @@ async function drainAndClose(
   { listener, services, closers }: { listener: Listener; services: PlatformServices; closers: (() => unknown)[] },
 ): Promise<void> {
   const drained = listener.drain();
+  services.scheduler.stop();
   services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.

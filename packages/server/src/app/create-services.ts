@@ -15,6 +15,8 @@ import type { WebReader } from '../ports/web-reader.ts';
 import { createBuilds } from '../services/builds.ts';
 import { createQueue } from './create-queue.ts';
 import { createSharedArtifacts } from '../services/builds/shared-artifacts.ts';
+import { createCatalog } from '../services/catalog/catalog.ts';
+import { createFunctionInputs } from '../services/catalog/function-inputs.ts';
 import { createChanges, type Change, type Changes } from '../services/changes.ts';
 import { createDeployments } from '../services/deployments.ts';
 import { createExecutions } from '../services/executions.ts';
@@ -27,6 +29,9 @@ import { createRecorder } from '../services/invoke/recorder.ts';
 import { createIdentity } from '../services/identity/identity.ts';
 import { createKeys } from '../services/keys.ts';
 import { createPrincipals } from '../services/principals.ts';
+import { createDeadLetters } from '../services/queue/dead-letters.ts';
+import { createSchedules } from '../services/schedules/manage-schedules.ts';
+import { createScheduler } from '../triggers/schedules/scheduler.ts';
 import { startRetention } from '../services/retention.ts';
 import { createUploads } from '../services/uploads.ts';
 import { createVariables, type Variables } from '../services/variables.ts';
@@ -55,6 +60,7 @@ export type PlatformServices = ReturnType<typeof createServices>;
 
 /** Name under which functions find the platform; the egress proxy knows it, no resolver does. */
 export const PLATFORM_HOST = 'martlet.internal';
+const PLATFORM_ORIGIN = `http://${PLATFORM_HOST}`;
 
 export function createServices(drivers: Drivers) {
   const { config, log, clock, store, builder } = drivers;
@@ -74,6 +80,8 @@ export function createServices(drivers: Drivers) {
     users: identity.userPrincipals,
     defaultProject: config.defaultProject,
   });
+  const schedules = createSchedules({ store, clock, ids: drivers.ids, enqueue: queue.enqueue, origin: PLATFORM_ORIGIN });
+  const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
   const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
   return {
@@ -83,6 +91,9 @@ export function createServices(drivers: Drivers) {
     identity,
     executions,
     queue,
+    deadLetters: createDeadLetters({ store, enqueue: queue.enqueue, clock }),
+    schedules,
+    scheduler,
     meter,
     ids: drivers.ids,
     async close(): Promise<void> {
@@ -120,17 +131,18 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
   const { config, log, clock, ids, store, artifacts, egress, trees } = drivers;
   const { limits } = config;
   const pool = createWorkerPool({ ...poolSettings(drivers), ...coldStartCounters(meter) });
-  const platformUrl = `http://${PLATFORM_HOST}`;
   const targetOf = createDeploymentCode({
     artifacts,
     egress,
     limits,
-    platformUrl,
+    platformUrl: PLATFORM_ORIGIN,
     engine: `node${process.versions.node}-v8-${process.versions.v8}`.toLowerCase().replace(/[^a-z0-9.-]/g, '-'),
     environment: (projectId, functionId) => variables.environment(projectId, functionId),
     unpackTree: (key) => trees.folderOf(key),
   });
   const routes = createFunctionRoutes({ store, changes });
+  const inputs = createFunctionInputs({ artifacts, pool, log, targetOf });
+  const catalog = createCatalog({ functions: store.functions, routes, inputs, changes });
   const recorder = createRecorder({ executions: store.executions, log });
   const admission = createAdmission(limits);
   const invoke = createInvoke({
@@ -141,7 +153,7 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
     clock,
     ids,
     limits,
-    platformUrl,
+    platformUrl: PLATFORM_ORIGIN,
     targetOf,
     describeUnready: ({ fn }) => describeUnready(store, fn),
     onEnded: (execution) => meter.execution(execution.row()),
@@ -161,7 +173,7 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
       store_lag_seconds: recorder.oldestMs / 1000,
     };
   };
-  return { invoke, routes, pool, recorder, readings };
+  return { invoke, routes, catalog, pool, recorder, readings };
 }
 
 function poolSettings({ config, sandbox, clock, log, egress }: Drivers) {

@@ -56,6 +56,16 @@ export const executionAttributes = {
   duration: 'number',
 } as const satisfies Attributes;
 
+export const scheduleAttributes = {
+  ...base,
+  functionId: 'text',
+  name: 'text',
+  source: 'text',
+  enabled: 'boolean',
+} as const satisfies Attributes;
+
+export const eventAttributes = { ...base, source: 'text', type: 'text', subject: 'text', origin: 'text' } as const satisfies Attributes;
+
 export const keyAttributes = { ...base, name: 'text', prefix: 'text' } as const satisfies Attributes;
 
 export const userAttributes = {

@@ -8,6 +8,7 @@ import type { ListQuery } from '../domain/list-query.ts';
 import type { DecisionStore } from './store/decision-store.ts';
 import type { JobStore } from './store/job-store.ts';
 import type { NodeStore } from './store/node-store.ts';
+import type { ScheduleStore } from './store/schedule-store.ts';
 import type { IdentityStores } from './store/user-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
@@ -20,6 +21,7 @@ export interface Store extends IdentityStores {
   readonly variables: VariableStore;
   readonly executions: ExecutionStore;
   readonly jobs: JobStore;
+  readonly schedules: ScheduleStore;
   readonly decisions: DecisionStore;
   readonly nodes: NodeStore;
   /** Applies the migrations that are missing and opens the storage. */

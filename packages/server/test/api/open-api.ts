@@ -27,6 +27,8 @@ import { createIdentity } from '../../src/services/identity/identity.ts';
 import { createKeys } from '../../src/services/keys.ts';
 import { createPrincipals } from '../../src/services/principals.ts';
 import { createEnqueue } from '../../src/services/queue/enqueue.ts';
+import { createDeadLetters } from '../../src/services/queue/dead-letters.ts';
+import { createSchedules } from '../../src/services/schedules/manage-schedules.ts';
 import { createUploads } from '../../src/services/uploads.ts';
 import { createVariables } from '../../src/services/variables.ts';
 
@@ -97,12 +99,15 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const findExecution = (projectId: string, id: string) => store.executions.find(projectId, id);
   const enqueue = createEnqueue({ jobs: store.jobs, findExecution, clock, ids, limits });
   const executions = createExecutions({ store, invoke: answering.invoke, enqueue, clock, limits });
+  const schedules = createSchedules({ store, clock, ids, enqueue, origin: 'http://localhost' });
   const api = createApi({
     functions,
     deployments,
     uploads,
     variables,
     executions,
+    schedules,
+    deadLetters: createDeadLetters({ store, enqueue, clock }),
     keys,
     principals,
     identity,

@@ -1,5 +1,6 @@
 /** Rows with nothing special about them; a test names only what it is about. */
 import type { NewJob } from '../../src/ports/store/job-store.ts';
+import type { ScheduleRow } from '../../src/ports/store/schedule-store.ts';
 import type {
   DeploymentRow,
   ExecutionRow,
@@ -165,6 +166,36 @@ export function aJob(execution: Partial<ExecutionRow> = {}, facts: Partial<Omit<
     },
     body: Buffer.from('{"a":1}'),
     idempotency: null,
+    ...facts,
+  };
+}
+
+export function aSchedule(facts: Partial<ScheduleRow> = {}): ScheduleRow {
+  return {
+    id: 'schedule-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    functionId: 'hello',
+    name: 'Nightly',
+    source: 'api',
+    expression: '0 3 * * *',
+    timezone: 'UTC',
+    at: null,
+    enabled: true,
+    request: { method: 'POST', path: '/', headers: [], body: '' },
+    jitterMs: 0,
+    catchUp: { policy: 'latest', max: 100, windowMs: 86_400_000 },
+    overlap: 'allow',
+    cursor: TIME,
+    nextDue: null,
+    ran: 0,
+    missed: 0,
+    caughtUp: 0,
+    skipped: 0,
+    lastTick: null,
+    lastExecutionId: null,
+    open: [],
     ...facts,
   };
 }

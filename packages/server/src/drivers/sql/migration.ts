@@ -1,7 +1,8 @@
 /** A step of the schema, written once for every dialect. */
 import { start } from './migrations/0001-start.ts';
 import { queue } from './migrations/0002-queue.ts';
-import { identity } from './migrations/0003-identity.ts';
+import { triggers } from './migrations/0003-triggers.ts';
+import { identity } from './migrations/0004-identity.ts';
 
 /** How a dialect says what a migration needs. */
 export interface SqlWords {
@@ -25,4 +26,4 @@ export interface Migration {
 }
 
 /** A released migration never changes: its checksum is on record in every database. */
-export const migrations: readonly Migration[] = [start, queue, identity];
+export const migrations: readonly Migration[] = [start, queue, triggers, identity];

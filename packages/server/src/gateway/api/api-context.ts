@@ -12,6 +12,8 @@ import type { Functions } from '../../services/functions.ts';
 import type { Identity } from '../../services/identity/identity.ts';
 import type { Keys } from '../../services/keys.ts';
 import type { Principals } from '../../services/principals.ts';
+import type { DeadLetters } from '../../services/queue/dead-letters.ts';
+import type { Schedules } from '../../services/schedules/manage-schedules.ts';
 import type { Uploads } from '../../services/uploads.ts';
 import type { Variables } from '../../services/variables.ts';
 
@@ -21,6 +23,8 @@ export interface ApiOptions {
   readonly uploads: Uploads;
   readonly variables: Variables;
   readonly executions: Executions;
+  readonly deadLetters: DeadLetters;
+  readonly schedules: Schedules;
   readonly keys: Keys;
   readonly principals: Principals;
   readonly identity: Identity;

@@ -8,12 +8,15 @@ import { boundCaller, identifyCaller } from './authorize.ts';
 import { answerOrigins } from './cors.ts';
 import { refuseInvalid } from './params.ts';
 import { addDeploymentRoutes } from './routes/deployments-routes.ts';
+import { addExecutionEventsRoute } from './routes/execution-events-route.ts';
 import { addExecutionRoutes } from './routes/executions-routes.ts';
 import { addFunctionRoutes } from './routes/functions-routes.ts';
 import { addIdentityRoutes } from './identity/identity-routes.ts';
 import { addKeyRoutes } from './routes/keys-routes.ts';
 import { addLogRoutes } from './routes/logs-routes.ts';
 import { addPlatformRoutes } from './routes/platform-routes.ts';
+import { addQueueRoutes } from './routes/queue-routes.ts';
+import { addScheduleRoutes } from './routes/schedules-routes.ts';
 import { addVariableRoutes } from './routes/variables-routes.ts';
 
 export interface Api {
@@ -36,7 +39,10 @@ export function createApi(options: ApiOptions): Api {
   addDeploymentRoutes(app, options);
   addVariableRoutes(app, options);
   addExecutionRoutes(app, options);
+  addExecutionEventsRoute(app, options);
   addLogRoutes(app, options);
+  addQueueRoutes(app, options);
+  addScheduleRoutes(app, options);
   addKeyRoutes(app, options);
   addIdentityRoutes(app, options);
   app.notFound((c) => writeError(new PlatformError('general_route_not_found', 'Not Found'), c, options.version));

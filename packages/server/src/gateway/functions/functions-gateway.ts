@@ -8,6 +8,7 @@ import type { Log } from '../../ports/log.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
 import { after } from '../../services/invoke/after.ts';
 import type { Invoke, Invoked, InvokeRequest } from '../../services/invoke/invocation.ts';
+import { isDocument, makeDocument, writeDocument, type DocumentOptions } from './answer-document.ts';
 import { createCors } from './cors.ts';
 import { addressOfHost, addressOfUrl, type FunctionAddress } from './function-address.ts';
 import { signalOf } from './connection-signal.ts';
@@ -21,6 +22,7 @@ export interface FunctionsGatewayOptions {
   readonly routes: FunctionRoutes;
   identify(credentials: Credentials): Principal | Promise<Principal>;
   readonly defaultProjectId: string;
+  readonly document: DocumentOptions;
   /** Domain whose sub-domains are functions; empty: none. */
   readonly functionsDomain: string;
   readonly corsOrigins: readonly string[];
@@ -54,7 +56,8 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
         return true;
       }
       if (address === undefined) return false;
-      answer(request, response, address);
+      if (isDocument(address, request.method)) void describe(request, response, address);
+      else answer(request, response, address);
       return true;
     },
   };
@@ -71,6 +74,19 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
       invoked.then((value) => writeOutcome(response, value, cors.headersFor(request))).catch(onRefusal);
     } catch (error) {
       onRefusal(error);
+    }
+  }
+
+  async function describe(request: IncomingMessage, response: ServerResponse, address: FunctionAddress): Promise<void> {
+    try {
+      const headers = readHeaders(request.rawHeaders);
+      const principal = await options.identify(credentialsOf(request, headers, address));
+      const { defaultProjectId } = options;
+      const projectId = address.projectId ?? headers.project ?? projectOf(principal) ?? defaultProjectId;
+      const document = await makeDocument({ request, address, principal, projectId, defaultProjectId }, options.document);
+      writeDocument(response, document, cors.headersFor(request));
+    } catch (error) {
+      refuse(request, response, error);
     }
   }
 

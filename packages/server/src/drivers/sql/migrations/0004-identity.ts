@@ -2,7 +2,7 @@
 import type { Migration } from '../migration.ts';
 
 export const identity: Migration = {
-  number: 3,
+  number: 4,
   name: 'identity',
   sql: ({ seq, int, strict }) => `
 create table users (
