@@ -6,7 +6,7 @@ import { functionNameProblem } from '@martlet/protocol';
 import { readAnswer, type Answer } from '../api/answer.ts';
 import { CliError, remedyOf, usageError } from '../cli-error.ts';
 import type { Action, CommandContext } from '../command-context.ts';
-import { userToken } from './users.ts';
+import { userToken } from '../users/users-command.ts';
 import { readStandardInput } from '../terminal/standard-input.ts';
 import type { Output } from '../terminal/output.ts';
 import { printable } from '../terminal/style.ts';

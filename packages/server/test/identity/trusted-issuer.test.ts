@@ -1,6 +1,6 @@
 import { trustedIssuerResource } from '@martlet/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createWebReader } from '../../src/drivers/policy-egress/web-reader.ts';
+import { createWebReader } from '../../src/drivers/policy-egress/web/web-reader.ts';
 import { openApi, type OpenApi } from '../api/open-api.ts';
 import { AUDIENCE, startIssuer, type Issuer } from '../support/issuer.ts';
 
