@@ -6,7 +6,7 @@ import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
 import { createLocalVault } from '../drivers/local-vault/local-vault.ts';
 import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
-import { createWebReader } from '../drivers/policy-egress/web-reader.ts';
+import { createWebReader } from '../drivers/policy-egress/web/web-reader.ts';
 import { createSqliteStore } from '../drivers/sqlite-store/sqlite-store.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
 import { createSystemClock } from '../drivers/system/system-clock.ts';

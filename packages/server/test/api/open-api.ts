@@ -8,7 +8,7 @@ import { packTar } from 'modern-tar';
 import { createDiskArtifacts } from '../../src/drivers/disk-artifacts/disk-artifacts.ts';
 import { createEsbuildBuilder } from '../../src/drivers/esbuild-builder/esbuild-builder.ts';
 import { createLocalVault } from '../../src/drivers/local-vault/local-vault.ts';
-import { createWebReader } from '../../src/drivers/policy-egress/web-reader.ts';
+import { createWebReader } from '../../src/drivers/policy-egress/web/web-reader.ts';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
 import { createSystemIds } from '../../src/drivers/system/system-ids.ts';
 import { createApi } from '../../src/gateway/api/create-api.ts';

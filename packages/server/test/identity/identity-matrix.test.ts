@@ -113,10 +113,7 @@ async function expiredSecret(): Promise<string> {
     ip: '',
     userAgent: '',
   });
-  const db = new DatabaseSync(join(data, 'martlet.db'));
-  db.exec('pragma busy_timeout = 5000');
-  db.prepare('update sessions set expires_at = 1 where id = ?').run(row.id);
-  db.close();
+  changeRow('update sessions set expires_at = 1 where id = ?', row.id);
   return secret;
 }
 const tokenOf = (projectId: string, userId: string, seconds = 300) =>
@@ -124,6 +121,23 @@ const tokenOf = (projectId: string, userId: string, seconds = 300) =>
 async function keyWith(scopes: readonly string[], options: { project?: string; expiresAt?: number } = {}): Promise<string> {
   const { project = PROJECT, expiresAt = null } = options;
   return (await martlet.platform.services.keys.create(project, { name: 'matrix', scopes, expiresAt })).secret;
+}
+
+/** Keys are made for the future; this one is of the past since. */
+async function expiredKey(): Promise<string> {
+  const { row, secret } = await martlet.platform.services.keys.create(PROJECT, {
+    name: 'expired',
+    scopes: keyScopes,
+    expiresAt: Date.now() + 60_000,
+  });
+  changeRow('update api_keys set expires_at = 1 where id = ?', row.id);
+  return secret;
+}
+function changeRow(statement: string, id: string): void {
+  const db = new DatabaseSync(join(data, 'martlet.db'));
+  db.exec('pragma busy_timeout = 5000');
+  db.prepare(statement).run(id);
+  db.close();
 }
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -192,7 +206,7 @@ const honest: Caller[] = [
 const refused: Caller[] = [
   {
     name: 'a key that has expired',
-    headers: async () => ({ 'x-martlet-key': await keyWith(keyScopes, { expiresAt: Date.now() - 1 }) }),
+    headers: async () => ({ 'x-martlet-key': await expiredKey() }),
     expected: always('project_key_expired'),
   },
   {

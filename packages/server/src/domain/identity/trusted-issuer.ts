@@ -1,5 +1,5 @@
 /** The issuer whose tokens a project trusts, as it is set and stored. */
-import { issuerAlgorithms, type TrustedIssuerResource } from '@martlet/protocol';
+import type { IssuerAlgorithm, TrustedIssuerResource } from '@martlet/protocol';
 
 export type TrustedIssuer = TrustedIssuerResource;
 
@@ -9,7 +9,7 @@ const LABEL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,35}$/;
 const LABELS_MAX = 100;
 const CLAIM = /^[^\0]{1,128}$/;
 
-export const defaultAlgorithms = ['RS256', 'ES256', 'EdDSA', 'Ed25519'] as const satisfies readonly (typeof issuerAlgorithms)[number][];
+export const defaultAlgorithms = ['RS256', 'ES256', 'EdDSA', 'Ed25519'] as const satisfies readonly IssuerAlgorithm[];
 
 /** The parameter that is wrong, and why; undefined where all is well. `isPlainAllowed`: hosts that may be reached without TLS. */
 export function issuerProblem(

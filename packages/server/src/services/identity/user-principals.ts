@@ -6,7 +6,7 @@ import { readSession } from '../../domain/identity/session-secret.ts';
 import type { UserPrincipal } from '../../domain/principal.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Store } from '../../ports/store.ts';
-import type { IssuerUsers } from './issuer-users.ts';
+import type { IssuerUsers } from './issuers/issuer-users.ts';
 import type { KnownUser, KnownUsers } from './known-users.ts';
 import { CLOCK_SKEW_SECONDS, invalidToken, type UserTokens } from './user-tokens.ts';
 

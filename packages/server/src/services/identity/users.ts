@@ -5,7 +5,7 @@ import type { Ids } from '../../ports/ids.ts';
 import type { ListQuery, Page, Store } from '../../ports/store.ts';
 import type { UserChange, UserRow } from '../../ports/store/user-store.ts';
 import type { Changes } from '../changes.ts';
-import { ISSUER_ID_PREFIX } from './issuer-users.ts';
+import { ISSUER_ID_PREFIX } from './issuers/issuer-users.ts';
 import type { Passwords } from './passwords.ts';
 
 export interface NewUser {

@@ -92,26 +92,31 @@ function addEdits(app: OpenAPIHono<ApiEnv>, { identity }: ApiOptions): void {
   const edit = async (c: ApiContext, change: UserEdit) =>
     c.json(viewUser(await identity.users.update(c.var.projectId, c.req.param('userId') ?? '', change)), 200);
 
-  app.openapi(editRoute('patch', 'name', 'Rename a user', { name: personName() }), async (c) =>
+  app.openapi(editRoute('patch', 'name', { summary: 'Rename a user', shape: { name: personName() } }), async (c) =>
     edit(c, { name: c.req.valid('json').name }),
   );
-  app.openapi(editRoute('patch', 'email', 'Change the e-mail address of a user', { email: email() }), async (c) =>
+  app.openapi(editRoute('patch', 'email', { summary: 'Change the e-mail address of a user', shape: { email: email() } }), async (c) =>
     edit(c, { email: c.req.valid('json').email }),
   );
-  app.openapi(editRoute('patch', 'password', 'Set the password of a user; every session ends', { password: password() }), async (c) =>
-    edit(c, { password: c.req.valid('json').password }),
-  );
-  app.openapi(editRoute('patch', 'status', 'Block a user, which ends every session, or unblock', { status: strictBoolean() }), async (c) =>
-    edit(c, { blocked: !c.req.valid('json').status }),
+  app.openapi(
+    editRoute('patch', 'password', { summary: 'Set the password of a user; every session ends', shape: { password: password() } }),
+    async (c) => edit(c, { password: c.req.valid('json').password }),
   );
   app.openapi(
-    editRoute('patch', 'verification', 'Say whether the e-mail address is verified', { emailVerification: strictBoolean() }),
+    editRoute('patch', 'status', { summary: 'Block a user, which ends every session, or unblock', shape: { status: strictBoolean() } }),
+    async (c) => edit(c, { blocked: !c.req.valid('json').status }),
+  );
+  app.openapi(
+    editRoute('patch', 'verification', {
+      summary: 'Say whether the e-mail address is verified',
+      shape: { emailVerification: strictBoolean() },
+    }),
     async (c) => edit(c, { emailVerified: c.req.valid('json').emailVerification }),
   );
-  app.openapi(editRoute('patch', 'prefs', 'Replace the preferences of a user', { prefs: prefs() }), async (c) =>
+  app.openapi(editRoute('patch', 'prefs', { summary: 'Replace the preferences of a user', shape: { prefs: prefs() } }), async (c) =>
     edit(c, { prefs: c.req.valid('json').prefs }),
   );
-  app.openapi(editRoute('put', 'labels', 'Replace the labels of a user', { labels: labels() }), async (c) =>
+  app.openapi(editRoute('put', 'labels', { summary: 'Replace the labels of a user', shape: { labels: labels() } }), async (c) =>
     edit(c, { labels: [...new Set(c.req.valid('json').labels)] }),
   );
 }
@@ -119,8 +124,7 @@ function addEdits(app: OpenAPIHono<ApiEnv>, { identity }: ApiOptions): void {
 function editRoute<const Fact extends string, Shape extends z.ZodRawShape>(
   method: 'patch' | 'put',
   fact: Fact,
-  summary: string,
-  shape: Shape,
+  { summary, shape }: { summary: string; shape: Shape },
 ) {
   return createRoute({
     method,

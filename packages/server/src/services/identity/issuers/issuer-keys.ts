@@ -6,9 +6,9 @@ import { PlatformError } from '@martlet/protocol';
 import { createLocalJWKSet, errors, type JWTVerifyGetKey, type JSONWebKeySet } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { discoveryUrl, type TrustedIssuer } from '../../domain/identity/trusted-issuer.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { WebReader } from '../../ports/web-reader.ts';
+import { discoveryUrl, type TrustedIssuer } from '../../../domain/identity/trusted-issuer.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import type { WebReader } from '../../../ports/web-reader.ts';
 
 const ISSUERS_MAX = 200;
 const FRESH_FOR_MS = 10 * 60_000;

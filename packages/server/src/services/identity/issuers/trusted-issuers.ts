@@ -1,11 +1,11 @@
 /** The issuer that a project trusts: set, read and remembered. */
 import { PlatformError } from '@martlet/protocol';
 import { LRUCache } from 'lru-cache';
-import { issuerProblem, type TrustedIssuer } from '../../domain/identity/trusted-issuer.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Store } from '../../ports/store.ts';
-import type { WebReader } from '../../ports/web-reader.ts';
-import type { Changes } from '../changes.ts';
+import { issuerProblem, type TrustedIssuer } from '../../../domain/identity/trusted-issuer.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import type { Store } from '../../../ports/store.ts';
+import type { WebReader } from '../../../ports/web-reader.ts';
+import type { Changes } from '../../changes.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 
 const SETTING = 'trusted-issuer';

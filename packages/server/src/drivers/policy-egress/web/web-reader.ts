@@ -3,10 +3,10 @@ import { request as requestPlain, type IncomingMessage } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { addressDenial, parseAddressRanges } from '../../domain/egress-address.ts';
-import type { WebReader } from '../../ports/web-reader.ts';
-import { createDnsResolver } from './dns-resolver.ts';
-import { createOwnAddresses } from './own-addresses.ts';
+import { addressDenial, parseAddressRanges } from '../../../domain/egress-address.ts';
+import type { WebReader } from '../../../ports/web-reader.ts';
+import { createDnsResolver } from '../dns-resolver.ts';
+import { createOwnAddresses } from '../own-addresses.ts';
 
 const TIMEOUT_MS = 5000;
 const BYTES_MAX = 1_048_576;

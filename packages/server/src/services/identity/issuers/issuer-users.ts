@@ -2,14 +2,14 @@
 import { hash } from 'node:crypto';
 import { isCustomId, isPlatformError } from '@martlet/protocol';
 import { decodeJwt, jwtVerify } from 'jose';
-import { labelsOf, subjectOf, type TrustedIssuer } from '../../domain/identity/trusted-issuer.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Store } from '../../ports/store.ts';
-import type { UserRow } from '../../ports/store/user-store.ts';
-import type { Changes } from '../changes.ts';
+import { labelsOf, subjectOf, type TrustedIssuer } from '../../../domain/identity/trusted-issuer.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import type { Store } from '../../../ports/store.ts';
+import type { UserRow } from '../../../ports/store/user-store.ts';
+import type { Changes } from '../../changes.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import type { TrustedIssuers } from './trusted-issuers.ts';
-import { CLOCK_SKEW_SECONDS, invalidToken, reasonOf } from './user-tokens.ts';
+import { CLOCK_SKEW_SECONDS, invalidToken, reasonOf } from '../user-tokens.ts';
 
 /** Begins the ids of users whose subject can be no id; nobody may choose such an id. */
 export const ISSUER_ID_PREFIX = 'oidc.';
