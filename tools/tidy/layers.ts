@@ -76,6 +76,8 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: 'all',
     ambient: 'all',
   },
+  // Runs where there is no Node: what it needs of its surroundings every browser has.
+  sdk: { paths: ['packages/sdk/src/'], imports: [], builtins: [], packages: ['react'], ambient: 'all' },
   cli: { paths: ['packages/cli/src/'], imports: ['protocol', 'app'], builtins: 'all', packages: 'all', ambient: 'all' },
 };
 
@@ -94,6 +96,7 @@ const WORKSPACE_PACKAGES: Readonly<Record<string, string>> = {
   '@martlet/protocol': 'protocol',
   '@martlet/worker': 'worker',
   '@martlet/server': 'app',
+  '@martlet/sdk': 'sdk',
 };
 
 /** The only readers of the environment: every other setting arrives as an argument. */
