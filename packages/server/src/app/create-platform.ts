@@ -6,6 +6,7 @@ import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
 import { createLocalVault } from '../drivers/local-vault/local-vault.ts';
 import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
+import { createWebReader } from '../drivers/policy-egress/web-reader.ts';
 import { createSqliteStore } from '../drivers/sqlite-store/sqlite-store.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
 import { createSystemClock } from '../drivers/system/system-clock.ts';
@@ -15,6 +16,7 @@ import { listen, type Listener } from '../gateway/listen.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Log } from '../ports/log.ts';
 import type { SandboxProbe, Tier } from '../ports/sandbox.ts';
+import { createCallerRate } from '../services/identity/caller-rate.ts';
 import { lastingKey } from '../services/project-key.ts';
 import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
@@ -89,6 +91,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     ids: createSystemIds(clock),
     vault: createLocalVault({ keyFile: folder.vaultKeys }),
     builder: createBuilder(config, folder, log),
+    web: createWebReader({ privateHosts: config.oidcPrivateHosts, extraDenied: config.egressDeny }),
     trees: createDiskTrees({ folder: folder.trees, tempDir: folder.temp, artifacts }),
   });
   counting.meter = services.meter;
@@ -98,7 +101,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   const apiKey = await openingKey(config, folder, services);
 
   let closing: Promise<void> | undefined;
-  const others = createOthers({ config, services, store, probe, log, isDraining: () => closing !== undefined });
+  const others = createOthers({ config, services, store, clock, probe, log, isDraining: () => closing !== undefined });
   const listener = await listen({ host: config.host, port: config.port, functions: createGateway(config, services, log), others });
   closers.push(() => listener.close());
   egress.setPlatform([{ host: PLATFORM_HOST, port: PLATFORM_PORT }, ...ownNames(config, listener.port)], {
@@ -133,12 +136,13 @@ function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
   });
 }
 
-function createGateway(config: Config, { invoke, routes, catalog, principals }: PlatformServices, log: Log): FunctionsGateway {
+function createGateway(config: Config, { invoke, routes, catalog, principals, identity }: PlatformServices, log: Log): FunctionsGateway {
   return createFunctionsGateway({
     invoke,
     routes,
     log,
-    identify: ({ key, bearer }) => principals.identify({ apiKey: key, bearer }),
+    identify: (credentials) => principals.identify(credentials),
+    rate: createCallerRate(identity.rates, 'call', config.limits.callsPerMinute),
     defaultProjectId: config.defaultProject,
     document: { catalog, version: VERSION },
     functionsDomain: config.functionsDomain,

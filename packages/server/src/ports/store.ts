@@ -9,10 +9,11 @@ import type { DecisionStore } from './store/decision-store.ts';
 import type { JobStore } from './store/job-store.ts';
 import type { NodeStore } from './store/node-store.ts';
 import type { ScheduleStore } from './store/schedule-store.ts';
+import type { IdentityStores } from './store/user-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
 
-export interface Store {
+export interface Store extends IdentityStores {
   readonly projects: ProjectStore;
   readonly keys: KeyStore;
   readonly functions: FunctionStore;
@@ -65,6 +66,7 @@ export interface KeyRow extends Row {
 }
 
 export interface KeyStore {
+  /** @throws `key_already_exists` when id or hash is taken */
   insert(row: KeyRow): Promise<void>;
   getByHash(hash: string): Promise<KeyRow | null>;
   get(projectId: string, id: string): Promise<KeyRow | null>;

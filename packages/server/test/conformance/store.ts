@@ -10,6 +10,7 @@ import { testExecutions } from './store-executions.ts';
 import { testJobs } from './store-jobs.ts';
 import { testSchedules } from './store-schedules.ts';
 import { testLists } from './store-lists.ts';
+import { testUsers } from './store-users.ts';
 
 export interface StoreDriver {
   readonly name: string;
@@ -28,6 +29,7 @@ export function testStore({ name, create }: StoreDriver): void {
     describe('schedules', () => testSchedules(opened(create)));
     describe('jobs', () => testJobs(opened(create)));
     describe('lists', () => testLists(opened(create)));
+    describe('users, sessions, teams and settings', () => testUsers(opened(create)));
   });
 }
 

@@ -12,6 +12,8 @@ import type {
   VariableRow,
 } from '../../src/ports/store.ts';
 
+import type { MembershipRow, SessionRow, TeamRow, UserRow } from '../../src/ports/store/user-store.ts';
+
 const TIME = Date.UTC(2026, 0, 31);
 
 export function aProject(facts: Partial<ProjectRow> = {}): ProjectRow {
@@ -200,4 +202,59 @@ export function aSchedule(facts: Partial<ScheduleRow> = {}): ScheduleRow {
 
 export function aQuery(facts: Partial<ListQuery> = {}): ListQuery {
   return { filters: [], order: [], limit: 25, offset: 0, withTotal: true, ...facts };
+}
+
+export function aUser(facts: Partial<UserRow> = {}): UserRow {
+  return {
+    id: 'user-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    email: null,
+    emailVerified: false,
+    name: 'Ann',
+    passwordHash: null,
+    passwordUpdatedAt: null,
+    blocked: false,
+    labels: [],
+    prefs: {},
+    issuer: null,
+    subject: null,
+    accessedAt: null,
+    ...facts,
+  };
+}
+
+export function aSession(facts: Partial<SessionRow> = {}): SessionRow {
+  const id = facts.id ?? 'session-1';
+  return {
+    id,
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    userId: 'user-1',
+    hash: `hash of ${id}`,
+    provider: 'email',
+    expiresAt: TIME + 1000,
+    ip: '203.0.113.7',
+    userAgent: 'test',
+    ...facts,
+  };
+}
+
+export function aTeam(facts: Partial<TeamRow> = {}): TeamRow {
+  return { id: 'team-1', createdAt: TIME, updatedAt: TIME, projectId: 'default', name: 'Team', ...facts };
+}
+
+export function aMembership(facts: Partial<MembershipRow> = {}): MembershipRow {
+  return {
+    id: 'membership-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    teamId: 'team-1',
+    userId: 'user-1',
+    roles: [],
+    ...facts,
+  };
 }

@@ -13,6 +13,7 @@ import * as keys from './control/keys.ts';
 import * as nodes from './queue/nodes.ts';
 import * as projects from './control/projects.ts';
 import * as schedules from './triggers/schedules.ts';
+import { identityOperations } from './identity/identity-operations.ts';
 import type { Database } from './schema.ts';
 import * as settling from './queue/settle-jobs.ts';
 import * as variables from './control/variables.ts';
@@ -100,6 +101,7 @@ export const operations = {
   'nodes.deleteOthers': { lane: 'write', run: nodes.deleteOtherNodes },
   'nodes.reap': { lane: 'write', run: nodes.reapNodes },
   'nodes.list': { lane: 'point', run: nodes.listNodes },
+  ...identityOperations,
 } as const satisfies Record<string, { lane: Lane; run: (db: Database, input: never) => Promise<unknown> }>;
 
 export type Lane = 'write' | 'point' | 'list';

@@ -2,6 +2,7 @@
 import type { ExecutionStore, Store } from '../../ports/store.ts';
 import type { JobStore } from '../../ports/store/job-store.ts';
 import type { ScheduleStore } from '../../ports/store/schedule-store.ts';
+import { createIdentityNouns } from './identity/identity-nouns.ts';
 import type { RunOperation } from './operations.ts';
 
 /** Executions that one transaction deletes with their function: about 20 ms in which nothing else is written. */
@@ -14,6 +15,7 @@ export interface SqlDialect {
 
 export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store, 'open' | 'close' | 'nodes'> {
   return {
+    ...createIdentityNouns(run),
     projects: {
       get: (id) => run('projects.get', id),
       ensure: (row) => run('projects.ensure', row),
