@@ -133,6 +133,38 @@ export const executionResource = z.object({
 });
 export type ExecutionResource = z.infer<typeof executionResource>;
 
+export const decisionResource = z.object({ at: date, code: z.string().describe('One word'), text: z.string() });
+export type DecisionResource = z.infer<typeof decisionResource>;
+
+export const attemptResource = z.object({
+  number: z.int().describe('Counts from 1'),
+  node: z.string().describe('Server that ran it'),
+  startedAt: date,
+  endedAt: date,
+  errorCode: z.string().describe('Empty for one that completed or goes on'),
+});
+export type AttemptResource = z.infer<typeof attemptResource>;
+
+export const scheduleResource = z.object({
+  ...base,
+  functionId: id,
+  name: z.string(),
+  source: z.enum(['settings', 'api']).describe('Whether it stands in the settings of the function'),
+  expression: z.string().describe('Empty for one that runs once'),
+  timezone: z.string(),
+  at: date.describe('When the one that runs once does'),
+  enabled: z.boolean(),
+  request: z.object({ method: z.string(), path: z.string(), headers: z.array(header), body: z.string() }),
+  jitter: z.number().describe('Seconds'),
+  catchUp: z.object({ policy: z.enum(['latest', 'all', 'skip']), max: z.int(), window: z.number().describe('Seconds') }),
+  overlap: z.enum(['allow', 'skip', 'queue']),
+  next: z.array(date),
+  lastTick: date,
+  lastExecutionId: z.string(),
+  counters: z.object({ ran: z.int(), missed: z.int(), caughtUp: z.int(), skipped: z.int() }),
+});
+export type ScheduleResource = z.infer<typeof scheduleResource>;
+
 export const keyResource = z.object({
   ...base,
   name: z.string(),
@@ -159,9 +191,18 @@ export const keyScopes = [
   'executions.write',
   'log.read',
   'log.write',
+  'queue.read',
+  'queue.write',
+  'schedules.read',
+  'schedules.write',
   'keys.read',
   'keys.write',
   'project.read',
   'project.write',
+  'users.read',
+  'users.write',
+  'sessions.write',
+  'teams.read',
+  'teams.write',
   'health.read',
 ] as const;

@@ -6,6 +6,7 @@ import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
 import { createLocalVault } from '../drivers/local-vault/local-vault.ts';
 import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
+import { createWebReader } from '../drivers/policy-egress/web-reader.ts';
 import { createSqliteStore } from '../drivers/sqlite-store/sqlite-store.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
 import { createSystemClock } from '../drivers/system/system-clock.ts';
@@ -15,6 +16,7 @@ import { listen, type Listener } from '../gateway/listen.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Log } from '../ports/log.ts';
 import type { SandboxProbe, Tier } from '../ports/sandbox.ts';
+import { createCallerRate } from '../services/identity/caller-rate.ts';
 import { lastingKey } from '../services/project-key.ts';
 import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
@@ -22,6 +24,7 @@ import { assertTier, chooseSandbox } from './create-sandbox.ts';
 import { createServices, PLATFORM_HOST, type Drivers, type PlatformServices } from './create-services.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
 import { prepareServerFiles, readClient } from './server-files.ts';
+import { VERSION } from './version.ts';
 
 /** A running server. */
 export interface Platform {
@@ -88,6 +91,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     ids: createSystemIds(clock),
     vault: createLocalVault({ keyFile: folder.vaultKeys }),
     builder: createBuilder(config, folder, log),
+    web: createWebReader({ privateHosts: config.oidcPrivateHosts, extraDenied: config.egressDeny }),
     trees: createDiskTrees({ folder: folder.trees, tempDir: folder.temp, artifacts }),
   });
   counting.meter = services.meter;
@@ -97,7 +101,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   const apiKey = await openingKey(config, folder, services);
 
   let closing: Promise<void> | undefined;
-  const others = createOthers({ config, services, store, probe, log, isDraining: () => closing !== undefined });
+  const others = createOthers({ config, services, store, clock, probe, log, isDraining: () => closing !== undefined });
   const listener = await listen({ host: config.host, port: config.port, functions: createGateway(config, services, log), others });
   closers.push(() => listener.close());
   egress.setPlatform([{ host: PLATFORM_HOST, port: PLATFORM_PORT }, ...ownNames(config, listener.port)], {
@@ -106,6 +110,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   });
   void services.pool.warmUp();
   await services.queue.dispatcher.start();
+  services.scheduler.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -132,13 +137,15 @@ function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
   });
 }
 
-function createGateway(config: Config, { invoke, routes, principals }: PlatformServices, log: Log): FunctionsGateway {
+function createGateway(config: Config, { invoke, routes, catalog, principals, identity }: PlatformServices, log: Log): FunctionsGateway {
   return createFunctionsGateway({
     invoke,
     routes,
     log,
-    identify: ({ key, bearer }) => principals.identify({ apiKey: key, bearer }),
+    identify: (credentials) => principals.identify(credentials),
+    rate: createCallerRate(identity.rates, 'call', config.limits.callsPerMinute),
     defaultProjectId: config.defaultProject,
+    document: { catalog, version: VERSION },
     functionsDomain: config.functionsDomain,
     corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,
@@ -165,6 +172,7 @@ async function drainAndClose(
   { listener, services, closers }: { listener: Listener; services: PlatformServices; closers: (() => unknown)[] },
 ): Promise<void> {
   const drained = listener.drain();
+  services.scheduler.stop();
   services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.

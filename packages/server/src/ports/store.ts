@@ -8,10 +8,12 @@ import type { ListQuery } from '../domain/list-query.ts';
 import type { DecisionStore } from './store/decision-store.ts';
 import type { JobStore } from './store/job-store.ts';
 import type { NodeStore } from './store/node-store.ts';
+import type { ScheduleStore } from './store/schedule-store.ts';
+import type { IdentityStores } from './store/user-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
 
-export interface Store {
+export interface Store extends IdentityStores {
   readonly projects: ProjectStore;
   readonly keys: KeyStore;
   readonly functions: FunctionStore;
@@ -19,6 +21,7 @@ export interface Store {
   readonly variables: VariableStore;
   readonly executions: ExecutionStore;
   readonly jobs: JobStore;
+  readonly schedules: ScheduleStore;
   readonly decisions: DecisionStore;
   readonly nodes: NodeStore;
   /** Applies the migrations that are missing and opens the storage. */
@@ -63,6 +66,7 @@ export interface KeyRow extends Row {
 }
 
 export interface KeyStore {
+  /** @throws `key_already_exists` when id or hash is taken */
   insert(row: KeyRow): Promise<void>;
   getByHash(hash: string): Promise<KeyRow | null>;
   get(projectId: string, id: string): Promise<KeyRow | null>;

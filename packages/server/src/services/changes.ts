@@ -1,10 +1,12 @@
 /** Tells who caches something that it is no longer true. Listeners run at once, in the order of subscription. */
 
 export interface Change {
-  readonly kind: 'function' | 'deployment' | 'variables' | 'key';
+  readonly kind: 'function' | 'deployment' | 'variables' | 'key' | 'user' | 'issuer';
   readonly projectId: string;
   /** Absent when it concerns all functions of the project. */
   readonly functionId?: string;
+  /** Of `user`: whose facts, sessions or memberships have changed. */
+  readonly userId?: string;
 }
 
 export interface Changes {

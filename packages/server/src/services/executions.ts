@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto';
 import { PlatformError, type Limits } from '@martlet/protocol';
 import { executeRefusal } from '../domain/contract/execute-roles.ts';
 import { isTerminal } from '../domain/execution-state.ts';
-import { mayExecute, type Principal } from '../domain/principal.ts';
+import { actingUser, mayExecute, type Principal } from '../domain/principal.ts';
 import { actsForProject } from '../domain/principal-scopes.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ExecutionRow, FunctionRow, ListQuery, Page, Store } from '../ports/store.ts';
 import { executionNotFound, findExecution, followExecution, mayRead, type ExecutionKey } from './executions/find-execution.ts';
 import { requireFunction } from './functions.ts';
 import type { Enqueue } from './queue/enqueue.ts';
+import { explainExecution } from './queue/why.ts';
 import type { Body, FollowedLine, Invoke, Invoked, PendingExecution } from './invoke/invoke.ts';
 
 /** What a caller that waits is given at most; more has to be fetched from the function itself, as a stream. */
@@ -67,6 +68,8 @@ export interface Executions {
   createLater(projectId: string, functionId: string, request: LaterExecution): Promise<ExecutionRow>;
   /** @throws {PlatformError} `function_not_found`, `execution_not_found`, also for a reader that may not see it */
   get(key: ExecutionKey, reader: Principal): Promise<PendingExecution>;
+  /** Its story. @throws {PlatformError} as `get` */
+  why(key: ExecutionKey, reader: Principal): Promise<{ readonly row: ExecutionRow } & Awaited<ReturnType<typeof explainExecution>>>;
   /** Of one function or of all; users see their own. @throws {PlatformError} `function_not_found` */
   list(which: Omit<ExecutionKey, 'id'>, query: ListQuery, reader: Principal): Promise<Page<ExecutionRow>>;
   /** Those that run now. */
@@ -120,14 +123,16 @@ export function createExecutions({ store, invoke, enqueue, clock, limits }: Exec
       const { principal, method, origin, path, headers, body, clientIp, idempotencyKey, ...when } = request;
       const hops = principal.kind === 'execution' ? principal.hops + 1 : 0;
       const idempotency =
-        idempotencyKey === undefined ? null : { key: idempotencyKey, hash: hashOf([method, path, JSON.stringify(headers)], body) };
+        idempotencyKey === undefined
+          ? null
+          : { key: `client:${idempotencyKey}`, hash: hashOf([method, path, JSON.stringify(headers)], body) };
       return enqueue.enqueue({
         ...when,
         projectId,
         functionId,
         deploymentId: row.activeDeploymentId ?? '',
         trigger: 'http',
-        userId: principal.kind === 'user' ? principal.userId : null,
+        userId: actingUser(principal)?.userId ?? null,
         request: { method, origin, path, headers, clientIp, hops, event: '' },
         body,
         idempotency,
@@ -139,6 +144,11 @@ export function createExecutions({ store, invoke, enqueue, clock, limits }: Exec
       const found = await findExecution({ store, invoke }, key);
       if (!mayRead(reader, found.row)) throw executionNotFound(key.id);
       return found;
+    },
+
+    async why(key, reader) {
+      const { row } = await executions.get(key, reader);
+      return { row, ...(await explainExecution({ store, clock }, row)) };
     },
 
     async list({ projectId, functionId }, query, reader) {

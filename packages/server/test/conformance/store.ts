@@ -8,7 +8,9 @@ import { aFunction, aKey, aProject, aQuery, aVariable, aWrite } from '../support
 import { testDeployments } from './store-deployments.ts';
 import { testExecutions } from './store-executions.ts';
 import { testJobs } from './store-jobs.ts';
+import { testSchedules } from './store-schedules.ts';
 import { testLists } from './store-lists.ts';
+import { testUsers } from './store-users.ts';
 
 export interface StoreDriver {
   readonly name: string;
@@ -24,8 +26,10 @@ export function testStore({ name, create }: StoreDriver): void {
     describe('variables', () => testVariables(opened(create)));
     describe('deployments', () => testDeployments(opened(create)));
     describe('executions', () => testExecutions(opened(create)));
+    describe('schedules', () => testSchedules(opened(create)));
     describe('jobs', () => testJobs(opened(create)));
     describe('lists', () => testLists(opened(create)));
+    describe('users, sessions, teams and settings', () => testUsers(opened(create)));
   });
 }
 

@@ -69,8 +69,14 @@ describe('an execution that nobody waits for', () => {
     const record = await test.recordOf(body.$id);
     expect(record).toMatchObject({ status: 'failed', errorCode: 'execution_threw', attempt: 3 });
     expect(record.logs.split('\n')).toEqual(['attempt 1', 'attempt 2', 'attempt 3']);
-    const dead = await test.platform.services.executions.list({ projectId: 'default', functionId: id }, noQuery, key);
-    expect(dead.rows).toHaveLength(1);
+    const dead = (await test.api('GET', `/v1/dead-executions?functionId=${id}`)).body as { executions: ExecutionResource[] };
+    expect(dead.executions.map(({ $id }) => $id)).toEqual([body.$id]);
+    const why = (await test.api('GET', `/v1/executions/${body.$id}/why`)).body as {
+      lines: { code: string }[];
+      attempts: { errorCode: string }[];
+    };
+    expect(why.attempts.map(({ errorCode }) => errorCode)).toEqual(['execution_threw', 'execution_threw', 'execution_threw']);
+    expect(why.lines.map(({ code }) => code)).toEqual(expect.arrayContaining(['accepted', 'taken', 'retry', 'exhausted', 'dead']));
   });
 
   it('completes in a later attempt', async () => {
@@ -84,6 +90,28 @@ describe('an execution that nobody waits for', () => {
     );
     const { body } = await enqueue(id, {});
     await expect(test.recordOf(body.$id)).resolves.toMatchObject({ status: 'completed', attempt: 2, errorCode: '' });
+  });
+
+  it('that is dead is run again, as it was or changed, one by one or all, or let go', async () => {
+    const id = await test.deployCode(
+      'mends',
+      'export default async (request) => { const text = await request.text(); if (text === "bad") throw new Error("bad"); return new Response(text); };',
+    );
+    const accepted = await Promise.all(Array.from({ length: 4 }, () => enqueue(id, { body: 'bad' })));
+    const ids = accepted.map(({ body }) => body.$id);
+    await Promise.all(ids.map((one) => test.recordOf(one)));
+    const mended = (await test.api('POST', `/v1/executions/${ids[0]}/replay`, { body: 'good' })).body as ExecutionResource;
+    await expect(test.recordOf(mended.$id)).resolves.toMatchObject({ status: 'completed' });
+    const all = (await test.api('POST', '/v1/dead-executions/replay', { functionId: id, executionIds: [ids[1], ids[2]] })).body as {
+      executions: ExecutionResource[];
+    };
+    expect(all.executions).toHaveLength(2);
+    await Promise.all(all.executions.map(({ $id }) => test.recordOf($id)));
+    await expect(test.api('POST', '/v1/dead-executions/purge', { functionId: id })).resolves.toMatchObject({ body: { purged: 3 } });
+    await expect(test.api('POST', `/v1/executions/${mended.$id}/replay`, {})).resolves.toMatchObject({
+      status: 400,
+      body: { type: 'execution_not_replayable' },
+    });
   });
 
   it('does not run before its time, and can be canceled until then', async () => {
@@ -182,6 +210,3 @@ describe('an execution that nobody waits for', () => {
     await expect(enqueue('missing', {})).resolves.toMatchObject({ status: 404 });
   });
 });
-
-const noQuery = { filters: [], order: [], limit: 25, offset: 0, withTotal: true };
-const key = { kind: 'key', projectId: 'default', keyId: 'k', scopes: new Set<string>() } as const;

@@ -1,5 +1,6 @@
 /** Rows with nothing special about them; a test names only what it is about. */
 import type { NewJob } from '../../src/ports/store/job-store.ts';
+import type { ScheduleRow } from '../../src/ports/store/schedule-store.ts';
 import type {
   DeploymentRow,
   ExecutionRow,
@@ -10,6 +11,8 @@ import type {
   ProjectRow,
   VariableRow,
 } from '../../src/ports/store.ts';
+
+import type { MembershipRow, SessionRow, TeamRow, UserRow } from '../../src/ports/store/user-store.ts';
 
 const TIME = Date.UTC(2026, 0, 31);
 
@@ -167,6 +170,91 @@ export function aJob(execution: Partial<ExecutionRow> = {}, facts: Partial<Omit<
   };
 }
 
+export function aSchedule(facts: Partial<ScheduleRow> = {}): ScheduleRow {
+  return {
+    id: 'schedule-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    functionId: 'hello',
+    name: 'Nightly',
+    source: 'api',
+    expression: '0 3 * * *',
+    timezone: 'UTC',
+    at: null,
+    enabled: true,
+    request: { method: 'POST', path: '/', headers: [], body: '' },
+    jitterMs: 0,
+    catchUp: { policy: 'latest', max: 100, windowMs: 86_400_000 },
+    overlap: 'allow',
+    cursor: TIME,
+    nextDue: null,
+    ran: 0,
+    missed: 0,
+    caughtUp: 0,
+    skipped: 0,
+    lastTick: null,
+    lastExecutionId: null,
+    open: [],
+    ...facts,
+  };
+}
+
 export function aQuery(facts: Partial<ListQuery> = {}): ListQuery {
   return { filters: [], order: [], limit: 25, offset: 0, withTotal: true, ...facts };
+}
+
+export function aUser(facts: Partial<UserRow> = {}): UserRow {
+  return {
+    id: 'user-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    email: null,
+    emailVerified: false,
+    name: 'Ann',
+    passwordHash: null,
+    passwordUpdatedAt: null,
+    blocked: false,
+    labels: [],
+    prefs: {},
+    issuer: null,
+    subject: null,
+    accessedAt: null,
+    ...facts,
+  };
+}
+
+export function aSession(facts: Partial<SessionRow> = {}): SessionRow {
+  const id = facts.id ?? 'session-1';
+  return {
+    id,
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    userId: 'user-1',
+    hash: `hash of ${id}`,
+    provider: 'email',
+    expiresAt: TIME + 1000,
+    ip: '203.0.113.7',
+    userAgent: 'test',
+    ...facts,
+  };
+}
+
+export function aTeam(facts: Partial<TeamRow> = {}): TeamRow {
+  return { id: 'team-1', createdAt: TIME, updatedAt: TIME, projectId: 'default', name: 'Team', ...facts };
+}
+
+export function aMembership(facts: Partial<MembershipRow> = {}): MembershipRow {
+  return {
+    id: 'membership-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    teamId: 'team-1',
+    userId: 'user-1',
+    roles: [],
+    ...facts,
+  };
 }

@@ -72,11 +72,13 @@ export function afterAttempt(policy: RetryPolicy, { attempt, errorCode, crashesI
   // Being cut off is no fault of the function: it gets its attempts even where it has no retries of its own.
   const most = outcome === 'interrupted' ? Math.max(policy.attempts, INTERRUPTED_ATTEMPTS) : policy.attempts;
   if (attempt >= most) return { kind: 'dead', reason: 'exhausted', crashes };
-  return { kind: 'retry', delayMs: outcome === 'interrupted' ? 0 : delayOf(policy, attempt, random), crashes };
+  // The server that ran it is gone and another one asks; but a worker that does not start may need what the host lacks now.
+  const atOnce = errorCode === 'execution_interrupted';
+  return { kind: 'retry', delayMs: atOnce ? 0 : delayOf(policy, attempt, random), crashes };
 }
 
 function delayOf({ backoff }: RetryPolicy, attempt: number, random: number): number {
   const { initialMs, factor, maxMs, jitter } = backoff;
   const whole = Math.min(maxMs, initialMs * factor ** (attempt - 1));
-  return Math.round(whole * (1 + jitter * (2 * random - 1)));
+  return Math.round(Math.min(maxMs, whole * (1 + jitter * (2 * random - 1))));
 }

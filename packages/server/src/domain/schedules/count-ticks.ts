@@ -2,7 +2,7 @@
  * Counts ticks without walking through them: after a year of downtime a schedule of every second has missed millions,
  * and their number is still told exactly. Days are walked through, and times of a day are multiplied.
  */
-import type { CronFields } from './cron-fields.ts';
+import type { CronFields } from '@martlet/protocol';
 import type { TimeZone } from './time-zone.ts';
 
 const DAY = 86_400_000;
@@ -77,7 +77,7 @@ function timesOfDay({ text }: CronFields): { readonly through: (timeMs: number) 
   };
 }
 
-/** The values of a field that `cron-fields.ts` has read: lists of numbers, ranges and steps. */
+/** The values of a field that `readCronFields` has read: lists of numbers, ranges and steps. */
 function valuesOf(field: string, max: number): number[] {
   const values = new Set<number>();
   for (const item of field.split(',')) {

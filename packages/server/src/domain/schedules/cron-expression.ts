@@ -6,10 +6,10 @@
  * - A schedule with a wildcard or a step in its hour or minute (`*` + `/15 * * * *`) follows elapsed time: it runs at every
  *   instant at which the clock shows a wall time of it, so both times where one is shown twice, and not in a gap.
  */
+import { readCronFields, scheduleInvalid, type CronFields } from '@martlet/protocol';
 import { Cron } from 'croner';
 import { LRUCache } from 'lru-cache';
 import { countTicks } from './count-ticks.ts';
-import { type CronFields, readCronFields, scheduleInvalid } from './cron-fields.ts';
 import { findTimeZone, type TimeZone } from './time-zone.ts';
 
 export interface CronExpression {

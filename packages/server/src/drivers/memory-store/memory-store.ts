@@ -5,19 +5,29 @@ import { memoryDeployments, memoryExecutions } from './memory-executions.ts';
 import { memoryFunctions, memoryKeys, memoryProjects, memoryVariables } from './memory-functions.ts';
 import { memoryJobs } from './memory-jobs.ts';
 import { memoryDecisions, memoryNodes } from './memory-ledger.ts';
+import { memorySchedules } from './memory-schedules.ts';
+import { memoryIdentity } from './memory-identity.ts';
 import { createMemoryTables } from './memory-tables.ts';
 
 export function createMemoryStore(): Store {
   const tables = createMemoryTables();
+  const jobs = memoryJobs(tables);
   const state = { isOpen: false };
+  const identity = memoryIdentity(tables);
   return {
+    users: whileOpen(identity.users, state),
+    sessions: whileOpen(identity.sessions, state),
+    teams: whileOpen(identity.teams, state),
+    memberships: whileOpen(identity.memberships, state),
+    settings: whileOpen(identity.settings, state),
     projects: whileOpen(memoryProjects(tables), state),
     keys: whileOpen(memoryKeys(tables), state),
     functions: whileOpen(memoryFunctions(tables), state),
     deployments: whileOpen(memoryDeployments(tables), state),
     variables: whileOpen(memoryVariables(tables), state),
     executions: whileOpen(memoryExecutions(tables), state),
-    jobs: whileOpen(memoryJobs(tables), state),
+    jobs: whileOpen(jobs, state),
+    schedules: whileOpen(memorySchedules(tables, jobs), state),
     decisions: whileOpen(memoryDecisions(tables), state),
     nodes: whileOpen(memoryNodes(tables), state),
     async open() {

@@ -3,6 +3,7 @@ import type { LogLine } from '@martlet/protocol';
 import type { DeploymentRow, ExecutionRow, FunctionRow, KeyRow, ProjectRow, VariableRow } from '../../ports/store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { AttemptRow, JobRequest, JobRow } from '../../ports/store/job-store.ts';
+import type { ScheduleRow } from '../../ports/store/schedule-store.ts';
 import type { NodeRow } from '../../ports/store/node-store.ts';
 import { createMemoryTable, type MemoryTable } from './memory-table.ts';
 
@@ -16,6 +17,7 @@ export interface MemoryTables {
   readonly executions: MemoryTable<ExecutionRow>;
   readonly executionLines: Map<string, readonly LogLine[]>;
   readonly jobs: MemoryTable<JobRow>;
+  readonly schedules: MemoryTable<ScheduleRow>;
   readonly jobRequests: Map<string, { readonly request: JobRequest; readonly body: Uint8Array }>;
   readonly attempts: AttemptRow[];
   readonly idempotencyKeys: Map<string, { readonly hash: string; readonly executionId: string }>;
@@ -34,6 +36,7 @@ export function createMemoryTables(): MemoryTables {
     executions: createMemoryTable((row) => row.id),
     executionLines: new Map(),
     jobs: createMemoryTable((row) => row.executionId),
+    schedules: createMemoryTable((row) => functionKey(row.projectId, row.id)),
     jobRequests: new Map(),
     attempts: [],
     idempotencyKeys: new Map(),

@@ -12,6 +12,8 @@ import * as jobs from './queue/jobs.ts';
 import * as keys from './control/keys.ts';
 import * as nodes from './queue/nodes.ts';
 import * as projects from './control/projects.ts';
+import * as schedules from './triggers/schedules.ts';
+import { identityOperations } from './identity/identity-operations.ts';
 import type { Database } from './schema.ts';
 import * as settling from './queue/settle-jobs.ts';
 import * as variables from './control/variables.ts';
@@ -80,6 +82,15 @@ export const operations = {
   'jobs.purgeDead': { lane: 'write', run: jobs.purgeDeadJobs },
   'jobs.depth': { lane: 'point', run: jobs.jobDepth },
 
+  'schedules.insert': { lane: 'write', run: schedules.insertSchedule },
+  'schedules.get': { lane: 'point', run: schedules.getSchedule },
+  'schedules.list': { lane: 'list', run: schedules.listSchedules },
+  'schedules.update': { lane: 'write', run: schedules.updateSchedule },
+  'schedules.delete': { lane: 'write', run: schedules.deleteSchedule },
+  'schedules.due': { lane: 'point', run: schedules.dueSchedules },
+  'schedules.nextDue': { lane: 'point', run: schedules.nextDueSchedule },
+  'schedules.advance': { lane: 'write', run: schedules.advanceSchedules },
+
   'decisions.append': { lane: 'write', run: decisions.appendDecisions },
   'decisions.list': { lane: 'point', run: decisions.listDecisions },
   'decisions.deleteBefore': { lane: 'write', run: decisions.deleteDecisionsBefore },
@@ -90,6 +101,7 @@ export const operations = {
   'nodes.deleteOthers': { lane: 'write', run: nodes.deleteOtherNodes },
   'nodes.reap': { lane: 'write', run: nodes.reapNodes },
   'nodes.list': { lane: 'point', run: nodes.listNodes },
+  ...identityOperations,
 } as const satisfies Record<string, { lane: Lane; run: (db: Database, input: never) => Promise<unknown> }>;
 
 export type Lane = 'write' | 'point' | 'list';

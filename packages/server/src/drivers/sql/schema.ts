@@ -3,10 +3,11 @@
  * and `seq` counts up in the order of insertion.
  */
 import type { Generated, Kysely } from 'kysely';
+import type { IdentityTables } from './identity/identity-tables.ts';
 
 export type Database = Kysely<Schema>;
 
-export interface Schema {
+export interface Schema extends IdentityTables {
   projects: ProjectTable;
   api_keys: KeyTable;
   functions: FunctionTable;
@@ -20,6 +21,10 @@ export interface Schema {
   idempotency_keys: IdempotencyKeyTable;
   decisions: DecisionTable;
   nodes: NodeTable;
+  schedules: ScheduleTable;
+  events: EventTable;
+  webhooks: WebhookTable;
+  webhook_deliveries: WebhookDeliveryTable;
 }
 
 interface Table {
@@ -185,4 +190,66 @@ export interface ExecutionLogTable {
   execution_id: string;
   /** The lines of one write, as a JSON array. */
   lines: Json;
+}
+
+export interface ScheduleTable extends Table {
+  project_id: string;
+  function_id: string;
+  name: string;
+  source: string;
+  expression: string;
+  timezone: string;
+  at: number | null;
+  enabled: Flag;
+  request: Json;
+  jitter_ms: number;
+  catch_up: Json;
+  overlap: string;
+  cursor_at: number;
+  next_due: number | null;
+  ran: number;
+  missed: number;
+  caught_up: number;
+  skipped: number;
+  last_tick: number | null;
+  last_execution_id: string | null;
+  open: Json;
+}
+
+export interface EventTable extends Table {
+  project_id: string;
+  source: string;
+  type: string;
+  subject: string;
+  time: number;
+  content_type: string;
+  data: Uint8Array;
+  origin: string;
+  user_id: string | null;
+  hops: number;
+  dispatched_at: number | null;
+  started: number;
+}
+
+export interface WebhookTable extends Table {
+  project_id: string;
+  name: string;
+  direction: string;
+  enabled: Flag;
+  kind: string;
+  url: string;
+  events: Json;
+  secret: string;
+}
+
+export interface WebhookDeliveryTable extends Table {
+  project_id: string;
+  webhook_id: string;
+  event_id: string;
+  event_source: string;
+  status: string;
+  attempt: number;
+  next_at: number | null;
+  response_status: number;
+  error: string;
 }

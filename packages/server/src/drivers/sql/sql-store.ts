@@ -1,6 +1,8 @@
 /** The store's nouns over the named operations; a dialect says how an operation is run. */
 import type { ExecutionStore, Store } from '../../ports/store.ts';
 import type { JobStore } from '../../ports/store/job-store.ts';
+import type { ScheduleStore } from '../../ports/store/schedule-store.ts';
+import { createIdentityNouns } from './identity/identity-nouns.ts';
 import type { RunOperation } from './operations.ts';
 
 /** Executions that one transaction deletes with their function: about 20 ms in which nothing else is written. */
@@ -13,6 +15,7 @@ export interface SqlDialect {
 
 export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store, 'open' | 'close' | 'nodes'> {
   return {
+    ...createIdentityNouns(run),
     projects: {
       get: (id) => run('projects.get', id),
       ensure: (row) => run('projects.ensure', row),
@@ -66,11 +69,25 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
       deleteEndedBefore: (time, limit) => run('executions.deleteEndedBefore', { time, limit }),
     },
     jobs: jobNoun(run),
+    schedules: scheduleNoun(run),
     decisions: {
       append: (batch) => run('decisions.append', batch),
       list: (at) => run('decisions.list', at),
       deleteBefore: (time, limit) => run('decisions.deleteBefore', { time, limit }),
     },
+  };
+}
+
+function scheduleNoun(run: RunOperation): ScheduleStore {
+  return {
+    insert: (row) => run('schedules.insert', row),
+    get: (projectId, id) => run('schedules.get', { projectId, id }),
+    list: (projectId, functionId, query) => run('schedules.list', { projectId, functionId, query }),
+    update: (projectId, id, change) => run('schedules.update', { projectId, id, change }),
+    delete: (projectId, id) => run('schedules.delete', { projectId, id }),
+    due: (now, limit) => run('schedules.due', { now, limit }),
+    nextDue: () => run('schedules.nextDue', undefined),
+    advance: (batch) => run('schedules.advance', batch),
   };
 }
 

@@ -9,6 +9,9 @@ export interface FunctionAddress {
   readonly query: string;
 }
 
+/** In the place of a function name: the document that describes all functions. No function can have this name. */
+export const DOCUMENT_NAME = 'openapi.json';
+
 const ROUTES = ['/functions/', '/api/functions/'] as const;
 const PROJECT_ROUTE = /^\/api\/apps\/([A-Za-z0-9._-]{1,36})\/functions\/(.*)$/s;
 
@@ -39,6 +42,7 @@ export function addressOfHost(host: string | undefined, url: string, functionsDo
  * @throws {PlatformError} `function_name_invalid` for paths that try to climb or that no name can be
  */
 function checked(path: string): string {
+  if (path === DOCUMENT_NAME) return path;
   // Only of the first segment: a slash that is written as %2F in what follows is the function's own.
   const end = path.indexOf('/');
   const head = end === -1 ? path : path.slice(0, end);

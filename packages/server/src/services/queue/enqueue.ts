@@ -12,6 +12,8 @@ export interface Enqueue {
    * @throws {PlatformError} `execution_queue_full`, `execution_hops_exceeded`, `execution_idempotency_conflict`, `store_unavailable`
    */
   enqueue(order: JobOrder): Promise<ExecutionRow>;
+  /** Tells the listeners of jobs that were stored another way, in the commit of what caused them. */
+  announce(): void;
   /** Called with every job that may be claimed now, or later. */
   onEnqueued(listener: () => void): void;
 }
@@ -55,6 +57,7 @@ export function createEnqueue({ jobs, findExecution, clock, ids, limits }: Enque
       listeners.forEach((listener) => listener());
       return job.execution;
     },
+    announce: () => listeners.forEach((listener) => listener()),
     onEnqueued: (listener) => void listeners.push(listener),
   };
 
@@ -62,7 +65,7 @@ export function createEnqueue({ jobs, findExecution, clock, ids, limits }: Enque
     if (!answer.sameRequest)
       throw new PlatformError(
         'execution_idempotency_conflict',
-        `Cannot enqueue an execution: the idempotency key "${order.idempotency?.key ?? ''}" was used for another request, whose execution is ${answer.executionId}.`,
+        `Cannot enqueue an execution: the idempotency key was used for another request, whose execution is ${answer.executionId}.`,
       );
     const row = await findExecution(order.projectId, answer.executionId);
     if (row === null)

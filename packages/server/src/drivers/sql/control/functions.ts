@@ -6,6 +6,7 @@ import { deleteExecutionsOf } from '../executions.ts';
 import { contains, listPage, type AttributeColumns } from '../list-page.ts';
 import { createRowCodec, flag, json, plain } from '../row-codec.ts';
 import type { Database, FunctionTable } from '../schema.ts';
+import { followSettings } from '../triggers/schedules.ts';
 import { StoreFault, violationMeans } from '../store-fault.ts';
 
 const codec = createRowCodec<FunctionRow, Omit<Insertable<FunctionTable>, 'search_text'>>({
@@ -65,6 +66,7 @@ export async function insertFunction(db: Database, row: FunctionRow): Promise<vo
     .values({ ...codec.encode(row), search_text: searchText(row) })
     .execute()
     .catch(violationMeans({ unique: alreadyExists(`A function with the id "${row.id}" or the name "${row.path}" exists already.`) }));
+  await followSettings(db, row);
 }
 
 export async function getFunction(db: Database, at: FunctionAt): Promise<FunctionRow | null> {
@@ -115,6 +117,7 @@ export async function updateFunction(db: Database, at: FunctionAt & { change: Fu
     .catch(violationMeans({ unique: alreadyExists(`A function with the name "${at.change.path ?? ''}" exists already.`) }));
   if (raw === undefined) return null;
   const row = codec.decode(raw);
+  if (at.change.schedule !== undefined || at.change.timezone !== undefined) await followSettings(db, row);
   if (raw.search_text !== searchText(row))
     await db
       .updateTable('functions')

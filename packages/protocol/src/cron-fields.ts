@@ -2,7 +2,7 @@
  * Reads the text of a schedule field by field, so that a mistake is refused with the name of its field and with what is
  * allowed there, and so that only what the docs describe reaches the library that finds the times.
  */
-import { PlatformError } from '@martlet/protocol';
+import { PlatformError } from './errors.ts';
 
 export interface CronFields {
   /** Six fields with numbers only: second, minute, hour, day of month, month, day of week. */
