@@ -23,7 +23,7 @@ import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
 import { createServices, PLATFORM_HOST, type Drivers, type PlatformServices } from './create-services.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
-import { prepareServerFiles } from './server-files.ts';
+import { prepareServerFiles, readClient } from './server-files.ts';
 import { VERSION } from './version.ts';
 
 /** A running server. */
@@ -132,6 +132,7 @@ function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
     tempDir: folder.temp,
     limits: config.limits,
     environment: config.environment,
+    readClient,
     log,
     ...(config.jsrRegistry !== undefined && { jsrRegistry: config.jsrRegistry }),
   });

@@ -8,7 +8,7 @@ import { boundCaller, identifyCaller } from './authorize.ts';
 import { answerOrigins } from './cors.ts';
 import { refuseInvalid } from './params.ts';
 import { addDeploymentRoutes } from './routes/deployments-routes.ts';
-import { addExecutionEventsRoute } from './routes/execution-events-route.ts';
+import { addExecutionEventsRoute } from './executions/execution-events-route.ts';
 import { addEventRoutes } from './routes/events-routes.ts';
 import { addExecutionRoutes } from './routes/executions-routes.ts';
 import { addFunctionRoutes } from './routes/functions-routes.ts';
