@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { CHECKS_COUNT, check } from './check.mjs';
 import { ensureBubblewrap } from './ensure-bubblewrap.mjs';
 import { ensureChromium } from './ensure-chromium.mjs';
+import { ensurePostgres } from './ensure-postgres.mjs';
 import { runOnNode24 } from './run-on-node-24.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -19,6 +20,7 @@ await runOnNode24(import.meta.url, async () => {
   const args = process.argv.slice(2);
   const withChecks = !args.includes('--no-check');
   ensureBubblewrap();
+  ensurePostgres();
   if (mayRunPages(args)) ensureChromium();
   const failedChecks = withChecks ? await check() : 0;
   const tests = await runTests(args.filter((arg) => arg !== '--no-check'));

@@ -84,6 +84,7 @@ export const layers: Readonly<Record<string, Layer>> = {
 /** Code that drivers of one kind share, each with what it is. */
 const SHARED_BY_DRIVERS: Readonly<Record<string, string>> = {
   'drivers/sql': 'SQL that every dialect understands',
+  'drivers/postgres-connection': 'connections to PostgreSQL, and what its errors mean',
   'drivers/worker-process': 'starting a worker as a process, with or without a wall around it',
 };
 

@@ -130,6 +130,8 @@ export interface PlatformErrorOptions {
   readonly cause?: unknown;
 }
 
+/** A store that comes back is used again at once, so that asking soon is right. */
+const STORE_RETRY_SECONDS = 1;
 const MARK = Symbol.for('martlet.PlatformError');
 
 /** The one error class that the platform throws. Branch on `code`, never on the message. */
@@ -143,7 +145,7 @@ export class PlatformError extends Error {
     super(particulars.message ?? errorSpecs[code].message, { cause: particulars.cause });
     this.name = 'PlatformError';
     this.code = code;
-    this.retryAfterSeconds = particulars.retryAfterSeconds;
+    this.retryAfterSeconds = particulars.retryAfterSeconds ?? (code === 'store_unavailable' ? STORE_RETRY_SECONDS : undefined);
   }
 
   get status(): number {

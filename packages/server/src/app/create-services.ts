@@ -5,6 +5,7 @@ import type { Artifacts } from '../ports/artifacts.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Egress } from '../ports/egress.ts';
+import type { Hints } from '../ports/hints.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { Meter, Readings } from '../ports/meter.ts';
@@ -53,6 +54,7 @@ export interface Drivers {
   readonly egress: Egress;
   readonly artifacts: Artifacts;
   readonly vault: Vault;
+  readonly hints: Hints;
   readonly builder: Builder;
   readonly trees: DiskTrees;
   readonly web: WebReader;
@@ -66,7 +68,7 @@ const PLATFORM_ORIGIN = `http://${PLATFORM_HOST}`;
 
 export function createServices(drivers: Drivers) {
   const { config, log, clock, store, builder } = drivers;
-  const changes = createChanges();
+  const changes = createChanges(drivers.hints);
   const meter: PrometheusMeter = createPrometheusMeter({ version: VERSION, readings: () => invocation.readings() });
   const control = createControl(drivers, changes, meter);
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });

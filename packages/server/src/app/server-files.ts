@@ -11,6 +11,7 @@ export interface ServerFiles {
   /** Entries of threads; undefined: beside the driver's source. */
   readonly sqliteThread: URL | undefined;
   readonly egressThread: URL | undefined;
+  readonly leaseThread: URL | undefined;
 }
 
 /** `folder`: where a bundle may be written when running from source. */
@@ -20,12 +21,13 @@ export async function prepareServerFiles(folder: string): Promise<ServerFiles> {
       workerBundle: fileURLToPath(new URL('./worker.cjs', import.meta.url)),
       sqliteThread: new URL('./sqlite-thread.mjs', import.meta.url),
       egressThread: new URL('./egress-thread.mjs', import.meta.url),
+      leaseThread: new URL('./lease-thread.mjs', import.meta.url),
     };
   }
   const { bundleWorker } = await import('@martlet/worker');
   const workerBundle = `${folder}/worker.cjs`;
   await bundleWorker(workerBundle);
-  return { workerBundle, sqliteThread: undefined, egressThread: undefined };
+  return { workerBundle, sqliteThread: undefined, egressThread: undefined, leaseThread: undefined };
 }
 
 const clientModules = new Map<string, Promise<string>>();

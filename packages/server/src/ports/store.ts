@@ -255,8 +255,11 @@ export interface ExecutionStore {
   /** All lines in the order of writing. */
   lines(id: string): Promise<readonly LogLine[]>;
   delete(projectId: string, functionId: string, id: string): Promise<boolean>;
-  /** Fails every execution that is waiting or processing and is no job, at start after a crash. @returns how many */
-  failInterrupted(endedAt: number): Promise<number>;
+  /**
+   * Fails every execution that is waiting or processing and is no job, after a crash: all of them, or those that were
+   * begun before a time, since which nothing can still be running. @returns how many
+   */
+  failInterrupted(endedAt: number, begunBefore?: number): Promise<number>;
   /** Deletes executions that ended before a time, at most `limit` per call. @returns how many */
   deleteEndedBefore(time: number, limit: number): Promise<number>;
 }

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/ports/store.ts';
 import { aFunction, aKey, aProject, aQuery, aVariable, aWrite } from '../support/rows.ts';
+import { suiteName } from '../support/suite-name.ts';
 import { testDeployments } from './store-deployments.ts';
 import { testExecutions } from './store-executions.ts';
 import { testEvents } from './store-events.ts';
@@ -17,10 +18,12 @@ export interface StoreDriver {
   readonly name: string;
   /** A store with nothing in it, not yet opened. */
   create(): Store;
+  /** Why this machine cannot run it. */
+  readonly skipped?: string | undefined;
 }
 
-export function testStore({ name, create }: StoreDriver): void {
-  describe(`${name}: the contract of the store`, () => {
+export function testStore({ name, create, skipped }: StoreDriver): void {
+  describe.skipIf(skipped !== undefined)(suiteName(`${name}: the contract of the store`, skipped), () => {
     describe('opening and closing', () => testLifecycle(create));
     describe('projects and keys', () => testKeys(opened(create)));
     describe('functions', () => testFunctions(opened(create)));

@@ -131,8 +131,10 @@ export function memoryExecutions(tables: MemoryTables): ExecutionStore {
     lines: async (id) => executionLines.get(id) ?? [],
     delete: async (projectId, functionId, id) =>
       remove((row) => row.projectId === projectId && row.functionId === functionId && row.id === id) > 0,
-    async failInterrupted(endedAt) {
-      const interrupted = executions.rows((row) => (row.status === 'waiting' || row.status === 'processing') && jobs.get(row.id) === null);
+    async failInterrupted(endedAt, begunBefore = Number.POSITIVE_INFINITY) {
+      const interrupted = executions.rows(
+        (row) => (row.status === 'waiting' || row.status === 'processing') && row.createdAt < begunBefore && jobs.get(row.id) === null,
+      );
       for (const row of interrupted)
         executions.put({ ...row, status: 'failed', errorCode: 'execution_interrupted', endedAt, updatedAt: endedAt });
       return interrupted.length;

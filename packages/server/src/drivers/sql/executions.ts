@@ -181,13 +181,14 @@ export async function deleteExecution(db: Database, at: { projectId: string; fun
   return true;
 }
 
-export async function failInterrupted(db: Database, endedAt: number): Promise<number> {
+export async function failInterrupted(db: Database, { endedAt, begunBefore }: { endedAt: number; begunBefore: number }): Promise<number> {
   const result = await db
     .updateTable('executions')
     .set({ status: 'failed', error_code: 'execution_interrupted', ended_at: endedAt, updated_at: endedAt })
     // Written as in the partial index, which a bound value would not match.
     .where(sql<boolean>`status in ('waiting', 'processing')`)
     .where('queue', 'is', null)
+    .where('created_at', '<', begunBefore)
     .executeTakeFirst();
   return Number(result.numUpdatedRows);
 }
@@ -202,7 +203,7 @@ export async function deleteEndedBefore(db: Database, at: { time: number; limit:
 }
 
 /** What an execution leaves in other tables. */
-const belongings = ['execution_logs', 'execution_requests', 'execution_attempts', 'idempotency_keys'] as const;
+export const belongings = ['execution_logs', 'execution_requests', 'execution_attempts', 'idempotency_keys'] as const;
 
 /** Belongings first: they find their executions by the same choice, which is stable within a transaction. */
 async function deleteThese(db: Database, choice: ReturnType<typeof sql>): Promise<number> {

@@ -34,7 +34,7 @@ async function groupsBeyond(db: Database, from: number, limit: number): Promise<
       select (${next(sql`found.function_key`)}), number + 1 from found where found.function_key is not null and number < ${limit}
     )
     select function_key as key, ${first('project_id')} as project_id, ${first('function_id')} as function_id,
-      (select count(*) from (select 1 from executions where queue = 'ready' and function_key = found.function_key limit ${READY_COUNT_MAX}) as some) as ready,
+      (select count(*) from (select 1 from executions where queue = 'ready' and function_key = found.function_key limit ${READY_COUNT_MAX}) as counted) as ready,
       (select count(*) from executions where queue = 'taken' and function_key = found.function_key) as taken
     from found where function_key is not null`.execute(db);
   return rows.map((row) => ({
@@ -73,15 +73,17 @@ async function takeSome(db: Database, { projectId, functionId, count, concurrenc
   const key = ownerKey(projectId, functionId);
   if (!(await mayClaim(db, key))) return [];
   const room = sql`${concurrency} - (select count(*) from executions where queue = 'taken' and function_key = ${key})`;
+  // Chosen apart: within the condition of the update PostgreSQL may run the choice anew for each row, and take too many.
   const { rows } = await sql<RawExecution>`
-    update executions set queue = 'taken', status = 'processing', attempt = attempt + 1, fence = fence + 1, node_id = ${nodeId}, cancel_requested = 0
-    where seq in (
+    with chosen as materialized (
       select seq from executions as candidate
       where queue = 'ready' and function_key = ${key} and project_id = ${projectId} and function_id = ${functionId}
         and (concurrency_key is null or (not exists (${keyTaken}) and not exists (${keyBefore})))
       order by priority desc, run_at, seq
       limit ${atMost(db, count, room)} ${isPostgres(db) ? sql`for update skip locked` : sql``}
-    ) and queue = 'ready'
+    )
+    update executions set queue = 'taken', status = 'processing', attempt = attempt + 1, fence = fence + 1, node_id = ${nodeId}, cancel_requested = 0
+    where seq in (select seq from chosen) and queue = 'ready'
     returning *`.execute(db);
   return rows.map(decodeTaken);
 }

@@ -10,9 +10,11 @@ import { decodeJob, decodeRequest, decodeTaken, type RawExecution } from './job-
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
 
+/** The state is asked for twice: another node may have moved the row on between the choice and the change. */
 export async function promoteJobs(db: Database, { now, limit }: { now: number; limit: number }): Promise<number> {
   const result = await sql`update executions set queue = 'ready', status = 'waiting'
-    where seq in (select seq from executions where queue = 'delayed' and run_at <= ${now} order by run_at limit ${limit})`.execute(db);
+    where seq in (select seq from executions where queue = 'delayed' and run_at <= ${now} order by run_at limit ${limit})
+      and queue = 'delayed'`.execute(db);
   return Number(result.numAffectedRows ?? 0);
 }
 
@@ -21,7 +23,7 @@ export async function expireJobs(db: Database, { now, limit }: { now: number; li
     update executions set queue = null, status = 'failed', error_code = 'execution_expired', ended_at = ${now}, updated_at = ${now}
     where seq in (
       select seq from executions where queue in ('ready', 'delayed') and expires_at is not null and expires_at <= ${now} order by expires_at limit ${limit}
-    ) returning id, project_id`.execute(db);
+    ) and queue in ('ready', 'delayed') returning id, project_id`.execute(db);
   await forget(db, rows);
   await note(db, rows, { at: now, code: 'expired', text: 'It waited beyond the time until which it was worth running.' });
   return rows.length;
@@ -145,7 +147,7 @@ export async function purgeDeadJobs(db: Database, at: DeadQuery): Promise<number
 export async function jobDepth(db: Database, at: { projectId: string; functionId: string; max: number }): Promise<number> {
   const key = ownerKey(at.projectId, at.functionId);
   const some = (state: 'ready' | 'delayed') =>
-    sql`(select count(*) from (select 1 from executions where queue = ${sql.lit(state)} and function_key = ${key} limit ${at.max}) as some)`;
+    sql`(select count(*) from (select 1 from executions where queue = ${sql.lit(state)} and function_key = ${key} limit ${at.max}) as counted)`;
   const { rows } = await sql<{ depth: number }>`select ${some('ready')} + ${some('delayed')} as depth`.execute(db);
   return Math.min(at.max, Number(rows[0]?.depth ?? 0));
 }
