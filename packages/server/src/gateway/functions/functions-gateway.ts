@@ -81,6 +81,7 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
     try {
       const headers = readHeaders(request.rawHeaders);
       const principal = await options.identify(credentialsOf(request, headers, address));
+      if (options.rate !== undefined) assertAllowed(options.rate.take(principal, rateAddress(request)));
       const { defaultProjectId } = options;
       const projectId = address.projectId ?? headers.project ?? projectOf(principal) ?? defaultProjectId;
       const document = await makeDocument({ request, address, principal, projectId, defaultProjectId }, options.document);
