@@ -20,6 +20,7 @@ import { registerCompletion } from './completion/completion-command.ts';
 import { registerContext } from './contexts/context-command.ts';
 import { registerLogin } from './contexts/login-command.ts';
 import { registerTypes } from './types/types-command.ts';
+import { registerUsers } from './users/users-command.ts';
 
 const USAGE_EXIT_CODE = 2;
 
@@ -52,6 +53,7 @@ export async function main(args: readonly string[]): Promise<number> {
     registerTypes,
     registerLogin,
     registerContext,
+    registerUsers,
     registerDoctor,
     registerMoveData,
     registerCompletion,

@@ -165,6 +165,22 @@ export const scheduleResource = z.object({
 });
 export type ScheduleResource = z.infer<typeof scheduleResource>;
 
+export const eventResource = z.object({
+  ...base,
+  source: z.string(),
+  type: z.string().describe('The name that functions listen to'),
+  subject: z.string(),
+  time: date.describe('When it happened, as its sender says'),
+  dataContentType: z.string(),
+  dataSize: z.int(),
+  origin: z.enum(['platform', 'api', 'function', 'webhook']),
+  userId: id,
+  hops: z.int(),
+  dispatchedAt: date,
+  started: z.int().describe('Executions that it started'),
+});
+export type EventResource = z.infer<typeof eventResource>;
+
 export const keyResource = z.object({
   ...base,
   name: z.string(),
@@ -191,11 +207,20 @@ export const keyScopes = [
   'executions.write',
   'log.read',
   'log.write',
+  'queue.read',
+  'queue.write',
+  'events.read',
+  'events.write',
   'schedules.read',
   'schedules.write',
   'keys.read',
   'keys.write',
   'project.read',
   'project.write',
+  'users.read',
+  'users.write',
+  'sessions.write',
+  'teams.read',
+  'teams.write',
   'health.read',
 ] as const;

@@ -31,6 +31,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly trustProxy: boolean;
   readonly egressDeny: readonly string[];
+  /** Hosts of trusted issuers that may be private and without TLS. */
+  readonly oidcPrivateHosts: readonly string[];
   readonly jsrRegistry: string | undefined;
   /** Seconds that executions may take to end after SIGTERM. */
   readonly drainSeconds: number;
@@ -86,6 +88,7 @@ const settingsSchema = z.strictObject({
   corsOrigins: list.optional(),
   trustProxy: flag.optional(),
   egressDeny: list.optional(),
+  oidcPrivateHosts: list.optional(),
   jsrRegistry: z.url().optional(),
   drainSeconds: whole(0, 3600).optional(),
   limits: z
@@ -128,6 +131,7 @@ export function loadConfig(sources: ConfigSources): Config {
     corsOrigins: settings.corsOrigins ?? (dev ? ['*'] : []),
     trustProxy: settings.trustProxy ?? false,
     egressDeny: settings.egressDeny ?? [],
+    oidcPrivateHosts: settings.oidcPrivateHosts ?? [],
     jsrRegistry: settings.jsrRegistry,
     drainSeconds: settings.drainSeconds ?? (dev ? 2 : 30),
     limits: { ...defaultLimits, ...(settings.limits as Partial<Limits>) },

@@ -4,6 +4,7 @@ import { keyScopes, type Limits } from '@martlet/protocol';
 import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
 import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
+import { createWebReader } from '../drivers/policy-egress/web/web-reader.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
 import { createSystemClock } from '../drivers/system/system-clock.ts';
 import { createSystemIds } from '../drivers/system/system-ids.ts';
@@ -12,6 +13,7 @@ import { listen, type Listener } from '../gateway/listen.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Log } from '../ports/log.ts';
 import type { SandboxProbe, Tier } from '../ports/sandbox.ts';
+import { createCallerRate } from '../services/identity/caller-rate.ts';
 import { lastingKey } from '../services/project-key.ts';
 import { startRecovery } from '../services/recovery.ts';
 import type { Config } from './config.ts';
@@ -20,7 +22,7 @@ import { assertTier, chooseSandbox } from './create-sandbox.ts';
 import { createServices, PLATFORM_HOST, type PlatformServices } from './create-services.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
 import { openStorage } from './storage/open-storage.ts';
-import { prepareServerFiles } from './server-files.ts';
+import { prepareServerFiles, readClient } from './server-files.ts';
 import { VERSION } from './version.ts';
 
 /** A running server. */
@@ -84,6 +86,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     ...storage,
     ids: createSystemIds(clock),
     builder: createBuilder(config, folder, log),
+    web: createWebReader({ privateHosts: config.oidcPrivateHosts, extraDenied: config.egressDeny }),
     trees: createDiskTrees({ folder: folder.trees, tempDir: folder.temp, artifacts }),
   });
   counting.meter = services.meter;
@@ -94,7 +97,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   const apiKey = await openingKey(config, folder, services);
 
   let closing: Promise<void> | undefined;
-  const others = createOthers({ config, services, store, probe, log, isDraining: () => closing !== undefined });
+  const others = createOthers({ config, services, store, clock, probe, log, isDraining: () => closing !== undefined });
   const listener = await listen({ host: config.host, port: config.port, functions: createGateway(config, services, log), others });
   closers.push(() => listener.close());
   egress.setPlatform([{ host: PLATFORM_HOST, port: PLATFORM_PORT }, ...ownNames(config, listener.port)], {
@@ -104,6 +107,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   void services.pool.warmUp();
   await services.queue.dispatcher.start();
   services.scheduler.start();
+  services.eventDispatcher.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -124,17 +128,19 @@ function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
     tempDir: folder.temp,
     limits: config.limits,
     environment: config.environment,
+    readClient,
     log,
     ...(config.jsrRegistry !== undefined && { jsrRegistry: config.jsrRegistry }),
   });
 }
 
-function createGateway(config: Config, { invoke, routes, catalog, principals }: PlatformServices, log: Log): FunctionsGateway {
+function createGateway(config: Config, { invoke, routes, catalog, principals, identity }: PlatformServices, log: Log): FunctionsGateway {
   return createFunctionsGateway({
     invoke,
     routes,
     log,
-    identify: ({ key, bearer }) => principals.identify({ apiKey: key, bearer }),
+    identify: (credentials) => principals.identify(credentials),
+    rate: createCallerRate(identity.rates, 'call', config.limits.callsPerMinute),
     defaultProjectId: config.defaultProject,
     document: { catalog, version: VERSION },
     functionsDomain: config.functionsDomain,
@@ -157,6 +163,7 @@ async function drainAndClose(
 ): Promise<void> {
   const drained = listener.drain();
   services.scheduler.stop();
+  services.eventDispatcher.stop();
   services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.

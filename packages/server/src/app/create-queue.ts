@@ -4,6 +4,7 @@ import { createEnqueue, type Enqueue } from '../services/queue/enqueue.ts';
 import { createJobRunner } from '../services/queue/run-job.ts';
 import { createSettler } from '../services/queue/settler.ts';
 import type { FunctionRoutes } from '../services/invoke/function-routes.ts';
+import type { UserPrincipals } from '../services/identity/user-principals.ts';
 import type { Invoke } from '../services/invoke/invoke.ts';
 import { createDispatcher, type Dispatcher } from '../triggers/queue/dispatcher.ts';
 import type { Drivers } from './create-services.ts';
@@ -19,11 +20,20 @@ const CLOSE_MS_MAX = 10_000;
 
 export function createQueue(
   { config, store, clock, ids, log }: Pick<Drivers, 'config' | 'store' | 'clock' | 'ids' | 'log'>,
-  { invoke, routes }: { readonly invoke: Invoke; readonly routes: FunctionRoutes },
+  { invoke, routes, users }: { readonly invoke: Invoke; readonly routes: FunctionRoutes; readonly users: UserPrincipals },
 ): Queue {
   const { jobs, nodes } = store;
   const settler = createSettler({ jobs, log });
-  const runner = createJobRunner({ invoke, routes, jobs, settler, clock, log, random: Math.random });
+  const runner = createJobRunner({
+    invoke,
+    routes,
+    jobs,
+    settler,
+    clock,
+    log,
+    userToken: (projectId, userId) => users.tokenFor(projectId, userId),
+    random: Math.random,
+  });
   const dispatcher = createDispatcher({
     jobs,
     nodes,

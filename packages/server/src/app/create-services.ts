@@ -12,6 +12,7 @@ import type { Meter, Readings } from '../ports/meter.ts';
 import type { Sandbox } from '../ports/sandbox.ts';
 import type { DeploymentRow, FunctionRow, Store } from '../ports/store.ts';
 import type { Vault } from '../ports/vault.ts';
+import type { WebReader } from '../ports/web-reader.ts';
 import { createBuilds } from '../services/builds.ts';
 import { createQueue } from './create-queue.ts';
 import { createSharedArtifacts } from '../services/builds/shared-artifacts.ts';
@@ -26,9 +27,12 @@ import { createDeploymentCode } from '../services/invoke/deployment-code.ts';
 import { createFunctionRoutes, type FunctionRoutes } from '../services/invoke/function-routes.ts';
 import { createInvoke } from '../services/invoke/invoke.ts';
 import { createRecorder } from '../services/invoke/recorder.ts';
+import { createIdentity } from '../services/identity/identity.ts';
 import { createKeys } from '../services/keys.ts';
 import { createPrincipals } from '../services/principals.ts';
 import { createDeadLetters } from '../services/queue/dead-letters.ts';
+import { createEvents } from '../services/events/manage-events.ts';
+import { createEventDispatcher } from '../triggers/events/event-dispatcher.ts';
 import { createSchedules } from '../services/schedules/manage-schedules.ts';
 import { createScheduler } from '../triggers/schedules/scheduler.ts';
 import { startRetention } from '../services/retention.ts';
@@ -53,6 +57,7 @@ export interface Drivers {
   readonly hints: Hints;
   readonly builder: Builder;
   readonly trees: DiskTrees;
+  readonly web: WebReader;
 }
 
 export type PlatformServices = ReturnType<typeof createServices>;
@@ -68,9 +73,28 @@ export function createServices(drivers: Drivers) {
   const control = createControl(drivers, changes, meter);
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
-  const queue = createQueue(drivers, invocation);
-  const principals = createPrincipals({ store, clock, log, changes, lookUpExecution: (token) => invoke.lookUpExecution(token) });
+  const identity = createIdentity({ ...drivers, changes, limits: config.limits });
+  const queue = createQueue(drivers, { ...invocation, users: identity.userPrincipals });
+  const principals = createPrincipals({
+    store,
+    clock,
+    log,
+    changes,
+    lookUpExecution: (token) => invoke.lookUpExecution(token),
+    users: identity.userPrincipals,
+    defaultProject: config.defaultProject,
+  });
   const schedules = createSchedules({ store, clock, ids: drivers.ids, enqueue: queue.enqueue, origin: PLATFORM_ORIGIN });
+  const events = createEvents({
+    store,
+    clock,
+    ids: drivers.ids,
+    changes,
+    enqueue: queue.enqueue,
+    limits: config.limits,
+    origin: PLATFORM_ORIGIN,
+  });
+  const eventDispatcher = createEventDispatcher({ events, log });
   const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
   const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
@@ -78,15 +102,19 @@ export function createServices(drivers: Drivers) {
     ...control,
     ...invocation,
     principals,
+    identity,
     executions,
     queue,
     deadLetters: createDeadLetters({ store, enqueue: queue.enqueue, clock }),
+    events,
+    eventDispatcher,
     schedules,
     scheduler,
     meter,
     ids: drivers.ids,
     async close(): Promise<void> {
       retention.stop();
+      identity.sessions.stop();
       await control.builds.close();
       await builder.close();
       invoke.close();
@@ -191,7 +219,7 @@ function retireWorkers(
   { kind, projectId, functionId }: Change,
   { pool, routes, log }: { pool: WorkerPool; routes: FunctionRoutes; log: Log },
 ): void {
-  if (kind === 'key') return;
+  if (kind === 'key' || kind === 'user' || kind === 'issuer') return;
   if (kind !== 'deployment' || functionId === undefined) {
     pool.retire(projectId, functionId);
     return;

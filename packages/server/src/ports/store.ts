@@ -6,13 +6,15 @@
 import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Retries, Trigger } from '@martlet/protocol';
 import type { ListQuery } from '../domain/list-query.ts';
 import type { DecisionStore } from './store/decision-store.ts';
+import type { EventRow, EventStore } from './store/event-store.ts';
 import type { JobStore } from './store/job-store.ts';
 import type { NodeStore } from './store/node-store.ts';
 import type { ScheduleStore } from './store/schedule-store.ts';
+import type { IdentityStores } from './store/user-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
 
-export interface Store {
+export interface StoreNouns extends IdentityStores {
   readonly projects: ProjectStore;
   readonly keys: KeyStore;
   readonly functions: FunctionStore;
@@ -21,8 +23,17 @@ export interface Store {
   readonly executions: ExecutionStore;
   readonly jobs: JobStore;
   readonly schedules: ScheduleStore;
+  readonly events: EventStore;
   readonly decisions: DecisionStore;
   readonly nodes: NodeStore;
+}
+
+export interface Store extends StoreNouns {
+  /**
+   * The nouns, with these events stored in the commit of the next change (`insert`, `update`, `delete`) that is made through them;
+   * a change that finds nothing, or is refused, stores none.
+   */
+  announcing(events: readonly EventRow[]): StoreNouns;
   /** Applies the migrations that are missing and opens the storage. */
   open(): Promise<void>;
   /** Finishes what was accepted, then closes. */
@@ -65,6 +76,7 @@ export interface KeyRow extends Row {
 }
 
 export interface KeyStore {
+  /** @throws `key_already_exists` when id or hash is taken */
   insert(row: KeyRow): Promise<void>;
   getByHash(hash: string): Promise<KeyRow | null>;
   get(projectId: string, id: string): Promise<KeyRow | null>;
@@ -109,6 +121,8 @@ export interface FunctionStore {
   /** @throws `function_already_exists` when id or path is taken in the project */
   insert(row: FunctionRow): Promise<void>;
   get(projectId: string, id: string): Promise<FunctionRow | null>;
+  /** All functions of a project that listen to events. */
+  listeners(projectId: string): Promise<readonly FunctionRow[]>;
   /** The function with the first of these paths that exists; paths are given longest first. */
   getByPath(projectId: string, paths: readonly string[]): Promise<FunctionRow | null>;
   /** `search`: words that must occur in id, name, path or runtime. */

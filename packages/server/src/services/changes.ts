@@ -2,10 +2,12 @@
 import type { Hints } from '../ports/hints.ts';
 
 export interface Change {
-  readonly kind: 'function' | 'deployment' | 'variables' | 'key';
+  readonly kind: 'function' | 'deployment' | 'variables' | 'key' | 'user' | 'issuer';
   readonly projectId: string;
   /** Absent when it concerns all functions of the project. */
   readonly functionId?: string;
+  /** Of `user`: whose facts, sessions or memberships have changed. */
+  readonly userId?: string;
 }
 
 export interface Changes {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { PlatformError, type Limits } from '@martlet/protocol';
 import { executeRefusal } from '../domain/contract/execute-roles.ts';
 import { isTerminal } from '../domain/execution-state.ts';
-import { mayExecute, type Principal } from '../domain/principal.ts';
+import { actingUser, mayExecute, type Principal } from '../domain/principal.ts';
 import { actsForProject } from '../domain/principal-scopes.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ExecutionRow, FunctionRow, ListQuery, Page, Store } from '../ports/store.ts';
@@ -132,7 +132,7 @@ export function createExecutions({ store, invoke, enqueue, clock, limits }: Exec
         functionId,
         deploymentId: row.activeDeploymentId ?? '',
         trigger: 'http',
-        userId: principal.kind === 'user' ? principal.userId : null,
+        userId: actingUser(principal)?.userId ?? null,
         request: { method, origin, path, headers, clientIp, hops, event: '' },
         body,
         idempotency,

@@ -48,8 +48,10 @@ export function createKeys({ store, clock, ids, changes }: KeysOptions): Keys {
           'general_argument_invalid',
           "Invalid `keyId` param: Parameter must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, period, hyphen, and underscore. Can't start with a special char",
         );
-      const secret = KEY_PREFIX + ids.secret(SECRET_BYTES);
       const now = clock.now();
+      if (expiresAt !== null && expiresAt <= now)
+        throw new PlatformError('general_argument_invalid', 'Invalid `expire` param: Value must be a date in the future');
+      const secret = KEY_PREFIX + ids.secret(SECRET_BYTES);
       const row: KeyRow = {
         id,
         projectId,

@@ -8,9 +8,11 @@ import { aFunction, aKey, aProject, aQuery, aVariable, aWrite } from '../support
 import { suiteName } from '../support/suite-name.ts';
 import { testDeployments } from './store-deployments.ts';
 import { testExecutions } from './store-executions.ts';
+import { testEvents } from './store-events.ts';
 import { testJobs } from './store-jobs.ts';
 import { testSchedules } from './store-schedules.ts';
 import { testLists } from './store-lists.ts';
+import { testUsers } from './store-users.ts';
 
 export interface StoreDriver {
   readonly name: string;
@@ -29,8 +31,10 @@ export function testStore({ name, create, skipped }: StoreDriver): void {
     describe('deployments', () => testDeployments(opened(create)));
     describe('executions', () => testExecutions(opened(create)));
     describe('schedules', () => testSchedules(opened(create)));
+    describe('events', () => testEvents(opened(create)));
     describe('jobs', () => testJobs(opened(create)));
     describe('lists', () => testLists(opened(create)));
+    describe('users, sessions, teams and settings', () => testUsers(opened(create)));
   });
 }
 

@@ -201,6 +201,20 @@ export default () => new Response('ok');`,
     expect((await documentAt('/functions/openapi.json')).paths['/functions/later']).toBeUndefined();
   });
 
+  test('loads no code for a caller who may not execute it, and does not wait for code that hangs', async () => {
+    const source = `export const input = { '~standard': { version: 1, vendor: 'own', validate: (value) => ({ value }) } };
+export default () => new Response('ok');`;
+    await martlet.deployCode('closed', source, { execute: [] });
+    await martlet.deployCode('hangs', `while (true);\n${source}`);
+    await documentAt('/functions/openapi.json');
+    const key = { project: martlet.platform.project, path: 'closed' };
+    const closed = (await martlet.platform.services.functions.findByPath(key.project, key.path))?.active?.id ?? '';
+    expect(martlet.platform.services.pool.live(closed)).toBeUndefined();
+    const withKey = await documentAt('/functions/openapi.json', martlet.headers);
+    expect(withKey.components.schemas['input.closed']).toBeDefined();
+    expect([withKey.paths['/functions/hangs'] !== undefined, withKey.components.schemas['input.hangs']]).toEqual([true, undefined]);
+  });
+
   test('takes nothing from a hostile schema but words', async () => {
     const schema = `({
       $id: 'https://evil.example/', $schema: 'x', type: 'object', __proto__: { polluted: true },

@@ -1,5 +1,6 @@
 /** Rows with nothing special about them; a test names only what it is about. */
 import type { NewJob } from '../../src/ports/store/job-store.ts';
+import type { EventRow } from '../../src/ports/store/event-store.ts';
 import type { ScheduleRow } from '../../src/ports/store/schedule-store.ts';
 import type {
   DeploymentRow,
@@ -11,6 +12,8 @@ import type {
   ProjectRow,
   VariableRow,
 } from '../../src/ports/store.ts';
+
+import type { MembershipRow, SessionRow, TeamRow, UserRow } from '../../src/ports/store/user-store.ts';
 
 const TIME = Date.UTC(2026, 0, 31);
 
@@ -198,6 +201,83 @@ export function aSchedule(facts: Partial<ScheduleRow> = {}): ScheduleRow {
   };
 }
 
+export function anEvent(facts: Partial<EventRow> = {}): EventRow {
+  return {
+    id: 'event-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    source: '/shop',
+    type: 'order.created',
+    subject: '',
+    time: TIME,
+    contentType: 'application/json',
+    data: Buffer.from('{}'),
+    origin: 'api',
+    fired: null,
+    userId: null,
+    hops: 0,
+    dispatchedAt: null,
+    started: 0,
+    ...facts,
+  };
+}
+
 export function aQuery(facts: Partial<ListQuery> = {}): ListQuery {
   return { filters: [], order: [], limit: 25, offset: 0, withTotal: true, ...facts };
+}
+
+export function aUser(facts: Partial<UserRow> = {}): UserRow {
+  return {
+    id: 'user-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    email: null,
+    emailVerified: false,
+    name: 'Ann',
+    passwordHash: null,
+    passwordUpdatedAt: null,
+    blocked: false,
+    labels: [],
+    prefs: {},
+    issuer: null,
+    subject: null,
+    accessedAt: null,
+    ...facts,
+  };
+}
+
+export function aSession(facts: Partial<SessionRow> = {}): SessionRow {
+  const id = facts.id ?? 'session-1';
+  return {
+    id,
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    userId: 'user-1',
+    hash: `hash of ${id}`,
+    provider: 'email',
+    expiresAt: TIME + 1000,
+    ip: '203.0.113.7',
+    userAgent: 'test',
+    ...facts,
+  };
+}
+
+export function aTeam(facts: Partial<TeamRow> = {}): TeamRow {
+  return { id: 'team-1', createdAt: TIME, updatedAt: TIME, projectId: 'default', name: 'Team', ...facts };
+}
+
+export function aMembership(facts: Partial<MembershipRow> = {}): MembershipRow {
+  return {
+    id: 'membership-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    teamId: 'team-1',
+    userId: 'user-1',
+    roles: [],
+    ...facts,
+  };
 }

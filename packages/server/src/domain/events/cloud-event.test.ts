@@ -63,6 +63,11 @@ describe('structured', () => {
     expect(writeStructured(found ?? { ...event, extensions: {}, data: null })).toContain(data);
   });
 
+  test('brackets in a text are no nesting, after an escaped quote as well', () => {
+    const data = `\\"${'['.repeat(JSON_DEPTH_MAX + 1)}\\\\`;
+    expect(text(structured(`${JSON.stringify(event).slice(0, -1)},"data":"${data}"}`)[0]?.data)).toBe(`"${data}"`);
+  });
+
   test('data that look like attributes are data', () => {
     const [found] = structured({ ...event, data: { __proto__x: 1, id: 'other', extensions: {} } });
     expect(found?.id).toBe('1');

@@ -27,10 +27,11 @@ function countElapsed(counter: TickCounter, afterMs: number, throughMs: number):
   const changes = changesBetween(zone, afterMs, throughMs);
   const begins = [afterMs + SECOND, ...changes];
   const ends = [...changes.map((change) => change - SECOND), throughMs];
-  return begins.reduce(
-    (count, begin, at) => count + countWalls(counter, zone.wallAt(begin) - SECOND, zone.wallAt(ends[at] ?? throughMs)),
-    0,
-  );
+  return begins.reduce((count, begin, at) => {
+    const end = ends[at] ?? throughMs;
+    // A change right at the beginning leaves nothing before it, where a clock that was set back would show an hour.
+    return begin > end ? count : count + countWalls(counter, zone.wallAt(begin) - SECOND, zone.wallAt(end));
+  }, 0);
 }
 
 /** All wall times that were reached, but those of a gap together count as the one tick at its end. */

@@ -195,6 +195,13 @@ describe('counting', () => {
     );
   });
 
+  test('begins right at a change, in both directions', () => {
+    for (const change of [at('2026-03-29T01:00Z'), at('2026-10-25T01:00Z')])
+      for (const text of ['*/15 * * * *', '0,15 2,3 * * *'])
+        for (const [from, to] of [[change - 1000, change] as const, [change - 1, change + HOUR] as const, [change, change + HOUR] as const])
+          expect(parseCronExpression(text, 'Europe/Berlin').countBetween(from, to)).toBe(listTicks(text, 'Europe/Berlin', from, to).length);
+  });
+
   test('takes milliseconds for the millions of 400 days', () => {
     const every = parseCronExpression('* * * * * *', 'Europe/Berlin');
     const from = at('2025-01-01T00:00:00Z');

@@ -31,7 +31,7 @@ export function memoryKeys({ keys }: MemoryTables): KeyStore {
   return {
     async insert(row) {
       if (keys.first((other) => other.id === row.id || other.hash === row.hash) !== null)
-        throw new PlatformError('general_server_error', 'Cannot add a key: its id or hash exists already.');
+        throw new PlatformError('key_already_exists', `A key with the id "${row.id}" exists already.`);
       keys.put(row);
     },
     getByHash: async (hash) => keys.first((row) => row.hash === hash),
@@ -85,6 +85,7 @@ export function memoryFunctions(tables: MemoryTables): FunctionStore {
       followSettings(tables, row);
     },
     get: async (projectId, id) => functions.get(functionKey(projectId, id)),
+    listeners: async (projectId) => functions.rows((row) => row.projectId === projectId && row.events.length > 0),
     async getByPath(projectId, paths) {
       const rows = functions.rows((row) => row.projectId === projectId);
       return paths.map((path) => rows.find((row) => row.path === path)).find((row) => row !== undefined) ?? null;

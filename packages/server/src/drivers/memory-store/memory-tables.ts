@@ -3,6 +3,7 @@ import type { LogLine } from '@martlet/protocol';
 import type { DeploymentRow, ExecutionRow, FunctionRow, KeyRow, ProjectRow, VariableRow } from '../../ports/store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { AttemptRow, JobRequest, JobRow } from '../../ports/store/job-store.ts';
+import type { EventRow } from '../../ports/store/event-store.ts';
 import type { ScheduleRow } from '../../ports/store/schedule-store.ts';
 import type { NodeRow } from '../../ports/store/node-store.ts';
 import { createMemoryTable, type MemoryTable } from './memory-table.ts';
@@ -18,6 +19,7 @@ export interface MemoryTables {
   readonly executionLines: Map<string, readonly LogLine[]>;
   readonly jobs: MemoryTable<JobRow>;
   readonly schedules: MemoryTable<ScheduleRow>;
+  readonly events: MemoryTable<EventRow>;
   readonly jobRequests: Map<string, { readonly request: JobRequest; readonly body: Uint8Array }>;
   readonly attempts: AttemptRow[];
   readonly idempotencyKeys: Map<string, { readonly hash: string; readonly executionId: string }>;
@@ -37,12 +39,17 @@ export function createMemoryTables(): MemoryTables {
     executionLines: new Map(),
     jobs: createMemoryTable((row) => row.executionId),
     schedules: createMemoryTable((row) => functionKey(row.projectId, row.id)),
+    events: createMemoryTable<EventRow>(eventKey),
     jobRequests: new Map(),
     attempts: [],
     idempotencyKeys: new Map(),
     decisions: [],
     nodes: new Map(),
   };
+}
+
+export function eventKey({ projectId, source, id }: Pick<EventRow, 'projectId' | 'source' | 'id'>): string {
+  return JSON.stringify([projectId, source, id]);
 }
 
 export function functionKey(projectId: string, id: string): string {

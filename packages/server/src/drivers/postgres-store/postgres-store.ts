@@ -11,7 +11,7 @@ import type { Session } from '../postgres-connection/session.ts';
 import { readSettings } from '../postgres-connection/settings.ts';
 import { operations, type OperationName, type RunOperation } from '../sql/operations.ts';
 import type { Database } from '../sql/schema.ts';
-import { createSqlNouns } from '../sql/sql-store.ts';
+import { announcingNouns, createSqlNouns, type SqlDialect } from '../sql/sql-store.ts';
 import { refuseUnfinishedCopy } from './copy-record.ts';
 import { encodeBatch } from './execution-batch.ts';
 import { createLeasedNodes } from './leased-nodes.ts';
@@ -98,15 +98,17 @@ export function createPostgresStore({
     session: (work) => whileOpen(({ quick }) => quick.use(work)),
     list: () => run('nodes.list', undefined),
   });
+  const dialect: SqlDialect = {
+    run,
+    writeExecutions: (batch) =>
+      whileOpen(async (open) => {
+        await laneOf(open, 'executions.write').add({ batch: encodeBatch(batch) });
+      }),
+  };
   return {
-    ...createSqlNouns({
-      run,
-      writeExecutions: (batch) =>
-        whileOpen(async (open) => {
-          await laneOf(open, 'executions.write').add({ batch: encodeBatch(batch) });
-        }),
-    }),
+    ...createSqlNouns(dialect),
     nodes,
+    announcing: (told) => announcingNouns(dialect, nodes, told),
     open: () => (opening ??= open()),
     close: () => (closing ??= close()),
   };

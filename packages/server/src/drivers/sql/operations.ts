@@ -12,7 +12,10 @@ import * as jobs from './queue/jobs.ts';
 import * as keys from './control/keys.ts';
 import * as nodes from './queue/nodes.ts';
 import * as projects from './control/projects.ts';
+import * as events from './triggers/events.ts';
 import * as schedules from './triggers/schedules.ts';
+import { identityOperations } from './identity/identity-operations.ts';
+import type { EventRow } from '../../ports/store/event-store.ts';
 import type { Database } from './schema.ts';
 import * as settling from './queue/settle-jobs.ts';
 import * as variables from './control/variables.ts';
@@ -31,6 +34,7 @@ export const operations = {
 
   'functions.insert': { lane: 'write', run: functions.insertFunction },
   'functions.get': { lane: 'point', run: functions.getFunction },
+  'functions.listeners': { lane: 'point', run: functions.listListeners },
   'functions.getByPath': { lane: 'point', run: functions.getFunctionByPath },
   'functions.list': { lane: 'list', run: functions.listFunctions },
   'functions.update': { lane: 'write', run: functions.updateFunction },
@@ -90,6 +94,14 @@ export const operations = {
   'schedules.nextDue': { lane: 'point', run: schedules.nextDueSchedule },
   'schedules.advance': { lane: 'write', run: schedules.advanceSchedules },
 
+  'events.append': { lane: 'write', run: events.appendEvents },
+  'events.get': { lane: 'point', run: events.getEvent },
+  'events.list': { lane: 'list', run: events.listEvents },
+  'events.pending': { lane: 'point', run: events.pendingEvents },
+  'events.dispatch': { lane: 'write', run: events.dispatchEvent },
+  'events.deleteBefore': { lane: 'write', run: events.deleteEventsBefore },
+  'events.announce': { lane: 'write', run: announce },
+
   'decisions.append': { lane: 'write', run: decisions.appendDecisions },
   'decisions.list': { lane: 'point', run: decisions.listDecisions },
   'decisions.deleteBefore': { lane: 'write', run: decisions.deleteDecisionsBefore },
@@ -100,7 +112,23 @@ export const operations = {
   'nodes.deleteOthers': { lane: 'write', run: nodes.deleteOtherNodes },
   'nodes.reap': { lane: 'write', run: nodes.reapNodes },
   'nodes.list': { lane: 'point', run: nodes.listNodes },
+  ...identityOperations,
 } as const satisfies Record<string, { lane: Lane; run: (db: Database, input: never) => Promise<unknown> }>;
+
+/** A change and what it tells, in one commit. */
+async function announce(db: Database, { name, input, told }: Announcement): Promise<unknown> {
+  const changes: Readonly<Record<string, { readonly run: (db: Database, input: never) => Promise<unknown> }>> = operations;
+  const result = await changes[name]?.run(db, input as never);
+  if (result !== null && result !== false) await events.appendEvents(db, told);
+  return result;
+}
+
+export interface Announcement {
+  /** Of an operation in the lane `write`. */
+  readonly name: string;
+  readonly input: unknown;
+  readonly told: readonly EventRow[];
+}
 
 export type Lane = 'write' | 'point' | 'list';
 type Operations = typeof operations;

@@ -3,10 +3,11 @@
  * and `seq` counts up in the order of insertion.
  */
 import type { Generated, Kysely } from 'kysely';
+import type { IdentityTables } from './identity/identity-tables.ts';
 
 export type Database = Kysely<Schema>;
 
-export interface Schema {
+export interface Schema extends IdentityTables {
   projects: ProjectTable;
   api_keys: KeyTable;
   functions: FunctionTable;
@@ -224,6 +225,7 @@ export interface EventTable extends Table {
   content_type: string;
   data: Uint8Array;
   origin: string;
+  fired: Json | null;
   user_id: string | null;
   hops: number;
   dispatched_at: number | null;

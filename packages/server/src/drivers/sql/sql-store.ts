@@ -1,7 +1,10 @@
 /** The store's nouns over the named operations; a dialect says how an operation is run. */
-import type { ExecutionStore, Store } from '../../ports/store.ts';
+import type { ExecutionStore, StoreNouns } from '../../ports/store.ts';
+import type { EventRow, EventStore } from '../../ports/store/event-store.ts';
+import type { NodeStore } from '../../ports/store/node-store.ts';
 import type { JobStore } from '../../ports/store/job-store.ts';
 import type { ScheduleStore } from '../../ports/store/schedule-store.ts';
+import { createIdentityNouns } from './identity/identity-nouns.ts';
 import type { RunOperation } from './operations.ts';
 
 /** Executions that one transaction deletes with their function: about 20 ms in which nothing else is written. */
@@ -12,8 +15,9 @@ export interface SqlDialect {
   readonly writeExecutions: ExecutionStore['write'];
 }
 
-export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store, 'open' | 'close' | 'nodes'> {
+export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<StoreNouns, 'nodes'> {
   return {
+    ...createIdentityNouns(run),
     projects: {
       get: (id) => run('projects.get', id),
       ensure: (row) => run('projects.ensure', row),
@@ -30,6 +34,7 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
     functions: {
       insert: (row) => run('functions.insert', row),
       get: (projectId, id) => run('functions.get', { projectId, id }),
+      listeners: (projectId) => run('functions.listeners', projectId),
       getByPath: (projectId, paths) => run('functions.getByPath', { projectId, paths }),
       list: (projectId, query, search) => run('functions.list', { projectId, query, search }),
       update: (projectId, id, change) => run('functions.update', { projectId, id, change }),
@@ -68,6 +73,7 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
     },
     jobs: jobNoun(run),
     schedules: scheduleNoun(run),
+    events: eventNoun(run),
     decisions: {
       append: (batch) => run('decisions.append', batch),
       list: (at) => run('decisions.list', at),
@@ -87,6 +93,28 @@ function scheduleNoun(run: RunOperation): ScheduleStore {
     nextDue: () => run('schedules.nextDue', undefined),
     advance: (batch) => run('schedules.advance', batch),
   };
+}
+
+function eventNoun(run: RunOperation): EventStore {
+  return {
+    append: (batch) => run('events.append', batch),
+    get: (projectId, source, id) => run('events.get', { projectId, source, id }),
+    list: (projectId, query) => run('events.list', { projectId, query }),
+    pending: (limit) => run('events.pending', limit),
+    dispatch: (what) => run('events.dispatch', what),
+    deleteBefore: (time, limit) => run('events.deleteBefore', { time, limit }),
+  };
+}
+
+/** Operations that are the change itself, as opposed to what prepares or follows it. */
+const CHANGES = /\.(insert|update|delete)$/;
+
+/** The nouns with `told` in the commit of the change that is made through them. */
+export function announcingNouns(dialect: SqlDialect, nodes: NodeStore, told: readonly EventRow[]): StoreNouns {
+  const { run } = dialect;
+  const announce = ((name, input) =>
+    CHANGES.test(name) ? run('events.announce', { name, input, told }) : run(name, input)) as RunOperation;
+  return { ...createSqlNouns({ ...dialect, run: announce }), nodes };
 }
 
 function jobNoun(run: RunOperation): JobStore {

@@ -4,6 +4,7 @@ import {
   decisionResource,
   deploymentResource,
   errorResource,
+  eventResource,
   executionResource,
   functionResource,
   keyResource,
@@ -17,6 +18,7 @@ export const variableSchema = variableResource.meta({ id: 'Variable' });
 export const executionSchema = executionResource.meta({ id: 'Execution' });
 export const attemptSchema = attemptResource.meta({ id: 'Attempt' });
 export const decisionSchema = decisionResource.meta({ id: 'Decision' });
+export const eventSchema = eventResource.meta({ id: 'Event' });
 export const scheduleSchema = scheduleResource.meta({ id: 'Schedule' });
 export const keySchema = keyResource.meta({ id: 'Key' });
 export const errorSchema = errorResource.meta({ id: 'Error' });

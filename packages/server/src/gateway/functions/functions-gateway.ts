@@ -2,6 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PlatformError } from '@martlet/protocol';
 import type { Principal } from '../../domain/principal.ts';
+import { assertAllowed, type CallerRate } from '../../services/identity/caller-rate.ts';
+import type { Credentials } from '../../services/principals.ts';
 import type { Log } from '../../ports/log.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
 import { after } from '../../services/invoke/after.ts';
@@ -10,7 +12,9 @@ import { isDocument, makeDocument, writeDocument, type DocumentOptions } from '.
 import { createCors } from './cors.ts';
 import { addressOfHost, addressOfUrl, type FunctionAddress } from './function-address.ts';
 import { signalOf } from './connection-signal.ts';
-import { originOf, readBody, readHeaders, type Credentials } from './read-request.ts';
+import { clientAddress } from '../session/client-address.ts';
+import { sessionOf } from '../session/session-credentials.ts';
+import { originOf, readBody, readHeaders, type ReadHeaders } from './read-request.ts';
 import { toRefusal, writeError, writeOutcome } from './write-outcome.ts';
 
 export interface FunctionsGatewayOptions {
@@ -24,6 +28,8 @@ export interface FunctionsGatewayOptions {
   readonly corsOrigins: readonly string[];
   /** Whether X-Forwarded-For of the peer is to be believed. */
   readonly trustProxy: boolean;
+  /** How often a caller may call; undefined: as often as it likes. */
+  readonly rate: CallerRate | undefined;
   readonly log: Log;
 }
 
@@ -74,7 +80,8 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
   async function describe(request: IncomingMessage, response: ServerResponse, address: FunctionAddress): Promise<void> {
     try {
       const headers = readHeaders(request.rawHeaders);
-      const principal = await options.identify(headers.credentials);
+      const principal = await options.identify(credentialsOf(request, headers, address));
+      if (options.rate !== undefined) assertAllowed(options.rate.take(principal, rateAddress(request)));
       const { defaultProjectId } = options;
       const projectId = address.projectId ?? headers.project ?? projectOf(principal) ?? defaultProjectId;
       const document = await makeDocument({ request, address, principal, projectId, defaultProjectId }, options.document);
@@ -90,7 +97,8 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
     if (FORBIDDEN_METHODS.has(method)) throw new PlatformError('general_bad_request', `Cannot call a function with the method ${method}.`);
     const headers = readHeaders(request.rawHeaders);
     const signal = signalOf(request.socket, response);
-    return after(options.identify(headers.credentials), (principal) => {
+    return after(options.identify(credentialsOf(request, headers, address)), (principal) => {
+      if (options.rate !== undefined) assertAllowed(options.rate.take(principal, rateAddress(request)));
       const projectId = address.projectId ?? headers.project ?? projectOf(principal) ?? options.defaultProjectId;
       return after(routes.byPath(projectId, address.path), (route) => {
         if (route === null) {
@@ -112,6 +120,20 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
         }));
       });
     });
+  }
+
+  function credentialsOf(request: IncomingMessage, { credentials, project }: ReadHeaders, address: FunctionAddress): Credentials {
+    const { key, bearer, jwt, session } = credentials;
+    const named = address.projectId ?? project;
+    if (session === undefined) return { apiKey: key, bearer, token: jwt, project: named };
+    const { origin, host, 'sec-fetch-site': fetchSite } = request.headers;
+    const facts = { ...session, origin, host, fetchSite: fetchSite?.toString() };
+    const shown = sessionOf(facts, named ?? options.defaultProjectId, options.corsOrigins);
+    return { apiKey: key, bearer, token: jwt, session: shown, project: named };
+  }
+
+  function rateAddress({ socket, headers }: IncomingMessage): string {
+    return clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for']?.toString(), options.trustProxy);
   }
 
   function clientIp(request: IncomingMessage): string {

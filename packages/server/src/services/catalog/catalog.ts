@@ -22,49 +22,47 @@ export interface CatalogOptions {
 const PAGE = 500;
 /** Workers that are started at the same time only to be asked. */
 const ASKED_AT_ONCE = 4;
-/** A change is seen at once; this is for inputs that could not be found out at the first try. */
+/** After this the rest is listed without its input, and asked when somebody comes again. */
+const ASKING_MS = 10_000;
 const FRESH_MS = 30_000;
 const PROJECTS_MAX = 100;
 
 export function createCatalog({ functions, routes, inputs, changes }: CatalogOptions): Catalog {
-  const known = new LRUCache<string, Promise<readonly DescribedFunction[]>>({ max: PROJECTS_MAX, ttl: FRESH_MS });
+  const known = new LRUCache<string, Promise<readonly FunctionRow[]>>({ max: PROJECTS_MAX, ttl: FRESH_MS });
   changes.subscribe(({ kind, projectId }) => {
     if (kind === 'function' || kind === 'deployment') known.delete(projectId);
   });
 
   return {
     async callable(projectId, principal) {
-      const all = await (known.get(projectId) ?? remember(projectId));
-      return all.filter(({ execute }) => mayExecute(principal, projectId, execute));
+      const rows = await (known.get(projectId) ?? remember(projectId));
+      // Before anything is asked: code that the caller may not execute is not loaded for it either.
+      return describeAll(rows.filter(({ execute }) => mayExecute(principal, projectId, execute)));
     },
   };
 
-  function remember(projectId: string): Promise<readonly DescribedFunction[]> {
-    const described = describeAll(projectId);
-    known.set(projectId, described);
-    described.catch(() => known.get(projectId) === described && known.delete(projectId));
-    return described;
+  function remember(projectId: string): Promise<readonly FunctionRow[]> {
+    const active = activeFunctions(projectId);
+    known.set(projectId, active);
+    active.catch(() => known.get(projectId) === active && known.delete(projectId));
+    return active;
   }
 
-  async function describeAll(projectId: string): Promise<readonly DescribedFunction[]> {
-    const rows = await activeFunctions(projectId);
+  async function describeAll(rows: readonly FunctionRow[]): Promise<readonly DescribedFunction[]> {
     const described: DescribedFunction[] = [];
+    const until = performance.now() + ASKING_MS;
     const queue = rows.values();
     const lane = async (): Promise<void> => {
-      for (const fn of queue) {
-        const one = await describe(fn);
-        if (one !== undefined) described.push(one);
+      for (const { projectId, id } of queue) {
+        const routed = await routes.byId(projectId, id);
+        if (routed === null || routed.deployment === null) continue;
+        const { fn, deployment } = routed;
+        const input = performance.now() < until ? await inputs.of(routed, deployment) : undefined;
+        described.push({ path: fn.path, execute: fn.execute, input });
       }
     };
     await Promise.all(Array.from({ length: ASKED_AT_ONCE }, lane));
     return described.sort((a, b) => (a.path < b.path ? -1 : 1));
-  }
-
-  async function describe({ projectId, id }: FunctionRow): Promise<DescribedFunction | undefined> {
-    const routed = await routes.byId(projectId, id);
-    if (routed === null || routed.deployment === null) return undefined;
-    const { fn, deployment } = routed;
-    return { path: fn.path, execute: fn.execute, input: await inputs.of(routed, deployment) };
   }
 
   async function activeFunctions(projectId: string): Promise<FunctionRow[]> {

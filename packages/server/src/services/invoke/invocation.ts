@@ -38,6 +38,8 @@ export interface Attempt {
   /** Counts from 1. */
   readonly number: number;
   readonly userId: string | null;
+  /** Token of that user for the function; empty where there is none. */
+  readonly userToken: string;
   /** Name of the event that it is about; empty without one. */
   readonly event: string;
   record(execution: Recordable): Recording;

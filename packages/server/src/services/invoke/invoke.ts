@@ -1,7 +1,7 @@
 /** The story of one execution; see `invocation.ts` for its words. */
 import { timingSafeEqual } from 'node:crypto';
 import { isPlatformError, PlatformError, type Limits } from '@martlet/protocol';
-import { mayExecute, type Principal } from '../../domain/principal.ts';
+import { actingUser, mayExecute, type Principal } from '../../domain/principal.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { FunctionRow } from '../../ports/store.ts';
@@ -206,6 +206,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     execution.worker = worker;
     const timeoutMs = routed.fn.timeoutSeconds * 1000;
     execution.deadline = execution.handedOverAt + timeoutMs;
+    const user = actingUser(request.principal);
     const head = {
       executionId: execution.id,
       token: execution.token,
@@ -213,8 +214,8 @@ export function createInvoke(options: InvokeOptions): Invoker {
       method: request.method,
       url: request.origin + request.path,
       clientIp: request.clientIp,
-      userId: request.principal.kind === 'user' ? request.principal.userId : (request.attempt?.userId ?? ''),
-      userToken: '',
+      userId: user?.userId ?? request.attempt?.userId ?? '',
+      userToken: user?.token ?? request.attempt?.userToken ?? '',
       event: request.attempt?.event ?? '',
       platformUrl: options.platformUrl,
       timeoutMs,

@@ -18,6 +18,8 @@ export interface RunJobOptions {
   readonly settler: Settler;
   readonly clock: Clock;
   readonly log: Log;
+  /** A token of the user for whom an execution runs; empty where the user is gone. */
+  readonly userToken: (projectId: string, userId: string) => Promise<string>;
   /** Chance, between 0 and 1. */
   readonly random: () => number;
 }
@@ -51,7 +53,7 @@ const NOT_NOW: ReadonlySet<ErrorCode> = new Set([
   'store_unavailable',
 ]);
 
-export function createJobRunner({ invoke, routes, jobs, settler, clock, log, random }: RunJobOptions): JobRunner {
+export function createJobRunner({ invoke, routes, jobs, settler, clock, log, userToken, random }: RunJobOptions): JobRunner {
   let stops = false;
   return {
     run(claimed) {
@@ -85,7 +87,9 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, ran
   async function runToEnd(claimed: ClaimedJob, attempt: { recording: JobRecording | undefined }): Promise<void> {
     const startedAt = clock.now();
     try {
-      const invoked = await invoke.invoke(requestOf(claimed, (recording) => (attempt.recording = recording)));
+      const { projectId, userId } = claimed.execution;
+      const token = userId === null ? '' : await userToken(projectId, userId);
+      const invoked = await invoke.invoke(requestOf(claimed, token, (recording) => (attempt.recording = recording)));
       await discardBody(invoked);
       await attempt.recording?.whenEnded();
     } catch (error) {
@@ -193,6 +197,7 @@ const deadText = {
 
 function requestOf(
   { job, execution, request, body }: ClaimedJob,
+  userToken: string,
   onRecording: (recording: JobRecording) => void,
 ): Parameters<Invoke['invoke']>[0] {
   return {
@@ -210,6 +215,7 @@ function requestOf(
       scheduledAt: execution.scheduledAt,
       number: job.attempt,
       userId: execution.userId,
+      userToken,
       event: request.event,
       record(running) {
         const recording = new JobRecording(running);

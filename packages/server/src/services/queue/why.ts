@@ -20,7 +20,7 @@ export async function explainExecution(
     store.decisions.list({ projectId, subject: 'execution', subjectId: id, limit: LINES_MAX }),
   ]);
   const lines = [...beginning(row, job), ...attempts.flatMap(attemptLines), ...decisions].toSorted((a, b) => a.at - b.at);
-  return { lines: [...lines, ...(await present(store, row, job, clock.now()))], attempts };
+  return { lines: [...lines, ...(await present(store, { row, job, now: clock.now() }))], attempts };
 }
 
 function beginning(row: ExecutionRow, job: JobRow | null): Line[] {
@@ -52,7 +52,10 @@ function attemptLines({ number, nodeId, startedAt, endedAt, errorCode }: Attempt
 }
 
 /** What keeps it from running now. */
-async function present(store: Store, row: ExecutionRow, job: JobRow | null, now: number): Promise<Line[]> {
+async function present(
+  store: Store,
+  { row, job, now }: { readonly row: ExecutionRow; readonly job: JobRow | null; readonly now: number },
+): Promise<Line[]> {
   if (job === null) return isTerminal(row.status) ? [{ at: row.endedAt ?? now, code: row.status, text: endText(row) }] : [];
   const line = (code: string, text: string): Line[] => [{ at: now, code, text }];
   switch (job.state) {

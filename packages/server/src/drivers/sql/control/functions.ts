@@ -79,6 +79,11 @@ export async function getFunction(db: Database, at: FunctionAt): Promise<Functio
   return raw === undefined ? null : codec.decode(raw);
 }
 
+export async function listListeners(db: Database, projectId: string): Promise<readonly FunctionRow[]> {
+  const raws = await db.selectFrom('functions').selectAll().where('project_id', '=', projectId).where('events', '<>', '[]').execute();
+  return raws.map((raw) => codec.decode(raw));
+}
+
 export async function getFunctionByPath(db: Database, at: { projectId: string; paths: readonly string[] }): Promise<FunctionRow | null> {
   if (at.paths.length === 0) return null;
   const raws = await db.selectFrom('functions').selectAll().where('project_id', '=', at.projectId).where('path', 'in', at.paths).execute();

@@ -5,6 +5,7 @@ import type { KeyRow, ListQuery, Page } from '../../../ports/store.ts';
 import { listPage, type AttributeColumns } from '../list-page.ts';
 import { createRowCodec, json, plain } from '../row-codec.ts';
 import type { Database, KeyTable } from '../schema.ts';
+import { StoreFault, violationMeans } from '../store-fault.ts';
 
 const codec = createRowCodec<KeyRow, Insertable<KeyTable>>({
   id: plain('id'),
@@ -29,7 +30,11 @@ const attributes: AttributeColumns<typeof keyAttributes> = {
 };
 
 export async function insertKey(db: Database, row: KeyRow): Promise<void> {
-  await db.insertInto('api_keys').values(codec.encode(row)).execute();
+  await db
+    .insertInto('api_keys')
+    .values(codec.encode(row))
+    .execute()
+    .catch(violationMeans({ unique: new StoreFault('key_already_exists', `A key with the id "${row.id}" exists already.`) }));
 }
 
 export async function getKeyByHash(db: Database, hash: string): Promise<KeyRow | null> {

@@ -50,6 +50,7 @@ create table events (
   content_type text not null,
   data ${bytes} not null,
   origin text not null,
+  fired text,
   user_id text,
   hops ${int} not null,
   dispatched_at ${real},
