@@ -2,15 +2,15 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Action, CommandContext } from '../command-context.ts';
-import { removeConnectionFile, writeConnectionFile } from '../api/connection.ts';
-import { createDevHost } from '../dev/dev-host.ts';
-import { applyEnvFile } from '../dev/dev-variables.ts';
-import { createDevView, type DevView } from '../dev/dev-view.ts';
-import { LiveProject } from '../dev/live-project.ts';
-import { watchProject } from '../dev/watch-project.ts';
-import { createTypesKeeper } from '../types/types-command.ts';
-import { readProject } from '../project/read-project.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { removeConnectionFile, writeConnectionFile } from '../../api/connection.ts';
+import { createDevHost } from '../../dev/dev-host.ts';
+import { applyEnvFile } from '../../dev/dev-variables.ts';
+import { createDevView, type DevView } from '../../dev/dev-view.ts';
+import { LiveProject } from '../../dev/live-project.ts';
+import { watchProject } from '../../dev/watch-project.ts';
+import { createTypesKeeper } from '../../types/types-command.ts';
+import { readProject } from '../../project/read-project.ts';
 import type { Platform } from '@martlet/server';
 import {
   configSources,
@@ -19,8 +19,8 @@ import {
   startPlatform,
   watchForTheEnd,
   type ServerOptions,
-} from '../server/server-start.ts';
-import type { Output } from '../terminal/output.ts';
+} from '../../server/server-start.ts';
+import type { Output } from '../../terminal/output.ts';
 
 const BUILDS_AT_ONCE = 4;
 
