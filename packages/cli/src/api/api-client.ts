@@ -11,7 +11,8 @@ const UPLOAD_TIMEOUT_MS = 600_000;
 export type QueryValue = string | number | boolean | readonly string[] | undefined;
 export type Query = Readonly<Record<string, QueryValue>>;
 
-export interface SendOptions {
+export interface PostRequest {
+  readonly body: object;
   /** Over those that come with the body. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Default: with the key. */
@@ -24,7 +25,9 @@ export interface ApiClient {
   readonly connection: Connection;
   get<Resource>(path: string, query?: Query): Promise<Resource>;
   /** `body` is sent as JSON, or as a form. An answer without a body gives undefined. */
-  send<Resource>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object, options?: SendOptions): Promise<Resource>;
+  send<Resource>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<Resource>;
+  /** A POST with headers of its own, or in the name of another caller. */
+  post<Resource>(path: string, request: PostRequest): Promise<Resource>;
   /** Ends when the server ends the stream or the signal aborts. */
   events(path: string, query: Query, signal: AbortSignal): AsyncGenerator<ServerSentEvent>;
   /** A request to any address of the server; the answer as it is. The key goes along only where it is asked for. */
@@ -52,9 +55,10 @@ export function createApiClient(connection: Connection): ApiClient {
   return {
     connection,
     get: (path, query = {}) => exchange(path + queryText(query), { method: 'GET', signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }),
-    send: (method, path, body, { headers, credentials } = {}) => {
+    send: (method, path, body) => exchange(path, { method, ...bodyInit(body) }),
+    post: (path, { body, headers, credentials }) => {
       const init = bodyInit(body);
-      return exchange(path, { method, ...init, headers: { ...init.headers, ...headers } }, credentials);
+      return exchange(path, { method: 'POST', ...init, headers: { ...init.headers, ...headers } }, credentials);
     },
     events: async function* (path, query, signal) {
       const response = await request(`/v1${path}${queryText(query)}`, { headers: { accept: 'text/event-stream' }, signal }, 'with-key');

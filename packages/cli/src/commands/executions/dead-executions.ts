@@ -31,6 +31,7 @@ interface ExecutionList {
 
 /** As many as the server takes at once. */
 const AT_ONCE = 1000;
+const NONE = 'No dead executions.';
 
 export function registerDeadExecutions(executions: Command, action: Action): void {
   executions
@@ -84,11 +85,15 @@ async function showDead(context: CommandContext, [ids]: readonly [readonly strin
   const { green } = out.noteStyle;
   if (options.replay === true) {
     const list = await api.send<ExecutionList>('POST', '/dead-executions/replay', chosen);
-    out.note(`${green('✓')} ${counted(list.total)} replayed${list.total === AT_ONCE ? '; there may be more, run it again' : ''}`);
+    out.note(
+      list.total === 0
+        ? NONE
+        : `${green('✓')} ${counted(list.total)} replayed${list.total === AT_ONCE ? '; there may be more, run it again' : ''}`,
+    );
     out.result(list, () => list.executions.map((row) => row.$id));
   } else if (options.purge === true) {
     const { purged } = await api.send<{ purged: number }>('POST', '/dead-executions/purge', chosen);
-    out.note(`${green('✓')} ${counted(purged)} let go; the records stay`);
+    out.note(purged === 0 ? NONE : `${green('✓')} ${counted(purged)} let go; the records stay`);
     out.result({ purged }, () => []);
   } else {
     const list = await api.get<ExecutionList>('/dead-executions', { ...which, limit: options.limit });
@@ -104,7 +109,7 @@ async function showDead(context: CommandContext, [ids]: readonly [readonly strin
 }
 
 async function showList({ out }: CommandContext, list: ExecutionList, names: ReadonlyMap<string, string>): Promise<void> {
-  if (list.executions.length === 0) out.note('No dead executions.');
+  if (list.executions.length === 0) out.note(NONE);
   out.table(list, ['execution', 'function', 'trigger', 'attempts', 'ended', 'error'], () =>
     list.executions.map((row) => [
       row.$id,

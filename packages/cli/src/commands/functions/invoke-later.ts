@@ -61,7 +61,8 @@ export async function invokeLater({ api, out, name, options, identity, headers, 
   };
   const { $id } = await requireFunction(api, name);
   const accepted = await api
-    .send<ExecutionResource>('POST', `/functions/${encodeURIComponent($id)}/executions`, bodyOf(order, body), {
+    .post<ExecutionResource>(`/functions/${encodeURIComponent($id)}/executions`, {
+      body: bodyOf(order, body),
       credentials: identity.credentials,
       headers: { ...identity.headers, ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }) },
     })

@@ -79,7 +79,8 @@ async function sendEvent({ connect, out, folder }: CommandContext, [type]: reado
     ...(options.data === undefined ? {} : dataOf(await readData(options.data, folder), options.contentType)),
   };
   const api = await connect();
-  const { events } = await api.send<{ events: readonly Sent[] }>('POST', '/events', event, {
+  const { events } = await api.post<{ events: readonly Sent[] }>('/events', {
+    body: event,
     headers: { 'content-type': 'application/cloudevents+json' },
   });
   const sent = events[0] ?? { id: event.id, source: event.source, new: true };
