@@ -3,11 +3,14 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EventResource, ExecutionResource, ScheduleResource } from '@martlet/protocol';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { REPOSITORY } from '../start-martlet.ts';
 import { startQueueProject, until, type QueueProject } from './queue-project.ts';
 
 const MARTLET = join(REPOSITORY, 'packages/cli/bin/martlet.mjs');
+
+// Each test starts several processes, or waits for executions, on a machine that may be busy.
+vi.setConfig({ testTimeout: 180_000 });
 
 let project: QueueProject;
 beforeAll(async () => {

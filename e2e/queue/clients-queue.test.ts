@@ -3,9 +3,12 @@ import { createClient, Query } from '@martlet/sdk';
 import { createAdmin, type Admin } from '@martlet/sdk/admin';
 import { Client, ExecutionMethod, Functions, Query as AppwriteQuery, Runtime, type Models } from 'node-appwrite';
 import { InputFile } from 'node-appwrite/file';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { packFolder } from '../../packages/cli/src/project/pack.ts';
 import { startQueueProject, until, type QueueProject } from './queue-project.ts';
+
+// Each test starts several processes, or waits for executions, on a machine that may be busy.
+vi.setConfig({ testTimeout: 180_000 });
 
 let project: QueueProject;
 let processId = '';

@@ -26,7 +26,7 @@ export async function startQueueProject(): Promise<QueueProject> {
 
 /** Looks again and again until it holds. */
 export async function until<Value>(look: () => Promise<Value>, holds: (value: Value) => boolean): Promise<Value> {
-  for (const deadline = Date.now() + 30_000; ;) {
+  for (const deadline = Date.now() + 90_000; ;) {
     const value = await look();
     if (holds(value)) return value;
     if (Date.now() > deadline) throw new Error(`It did not come about; last: ${JSON.stringify(value)}`);
