@@ -1,15 +1,15 @@
 /** The one place where outcomes and refusals of the data plane become HTTP. */
-import type { ServerResponse } from 'node:http';
 import { errorSpecs, isPlatformError, PlatformError, type ErrorCode } from '@martlet/protocol';
 import { isHopByHop } from '../../domain/platform-headers.ts';
 import type { Invoked } from '../../services/invoke/invocation.ts';
+import type { LeanResponse } from './lean-http.ts';
 
 const BODILESS = new Set([204, 205, 304]);
 /** The length is what is sent, not what the function says; the ids are true. */
 const OURS = new Set(['content-length', 'x-martlet-execution-id', 'x-appwrite-execution-id']);
 const JOINED_BYTES_MAX = 8192;
 
-export function writeOutcome(response: ServerResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
+export function writeOutcome(response: LeanResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
   const { outcome, id: executionId } = invoked;
   if (outcome.kind === 'failed') {
     writeError(response, { code: outcome.code, message: messageForCaller(outcome.code, outcome.message), executionId, extraHeaders });
@@ -47,7 +47,7 @@ export interface WrittenError {
 }
 
 /** The envelope satisfies the Base44 clients (`error`, `message`, `detail`, `code`); it never holds a stack. */
-export function writeError(response: ServerResponse, error: WrittenError): void {
+export function writeError(response: LeanResponse, error: WrittenError): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
@@ -100,7 +100,7 @@ function responseHeaders(headers: readonly string[], executionId: string, extraH
 
 /** Node refuses what would break the framing of HTTP; the caller then gets an error instead. */
 function writeHead(
-  response: ServerResponse,
+  response: LeanResponse,
   { status, headers, executionId }: { status: number; headers: string[]; executionId: string },
 ): boolean {
   try {
@@ -113,12 +113,12 @@ function writeHead(
 }
 
 /** As Latin-1 text a short body goes out in one system call with the head; as bytes it takes a second buffer and a `writev`. */
-function endWith(response: ServerResponse, body: Uint8Array): void {
+function endWith(response: LeanResponse, body: Uint8Array): void {
   if (body.length > JOINED_BYTES_MAX) response.end(body);
-  else response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
+  else response.endShort(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'));
 }
 
-async function pipe(body: ReadableStream<Uint8Array>, response: ServerResponse): Promise<void> {
+async function pipe(body: ReadableStream<Uint8Array>, response: LeanResponse): Promise<void> {
   const reader = body.getReader();
   const stop = (): void => void reader.cancel('The caller went away').catch(() => undefined);
   response.on('close', stop);
@@ -137,7 +137,7 @@ async function pipe(body: ReadableStream<Uint8Array>, response: ServerResponse):
   }
 }
 
-function drained(response: ServerResponse): Promise<void> {
+function drained(response: LeanResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done);
