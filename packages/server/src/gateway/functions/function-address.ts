@@ -9,6 +9,8 @@ export interface FunctionAddress {
   readonly query: string;
 }
 
+/** Only a name: nothing to decode, nothing behind it. */
+const PLAIN = /^[\w-]+$/;
 const ROUTES = ['/functions/', '/api/functions/'] as const;
 const PROJECT_ROUTE = /^\/api\/apps\/([A-Za-z0-9._-]{1,36})\/functions\/(.*)$/s;
 
@@ -39,6 +41,7 @@ export function addressOfHost(host: string | undefined, url: string, functionsDo
  * @throws {PlatformError} `function_name_invalid` for paths that try to climb or that no name can be
  */
 function checked(path: string): string {
+  if (PLAIN.test(path) && functionNameProblem(path) === undefined) return path;
   // Only of the first segment: a slash that is written as %2F in what follows is the function's own.
   const end = path.indexOf('/');
   const head = end === -1 ? path : path.slice(0, end);

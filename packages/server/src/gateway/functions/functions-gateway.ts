@@ -62,7 +62,13 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
     const onRefusal = (error: unknown): void => refuse(request, response, error);
     try {
       const invoked = after(parse(request, response, address), (parsed) => options.invoke.invoke(parsed)) as Promise<Invoked>;
-      invoked.then((value) => writeOutcome(response, value, cors.headersFor(request))).catch(onRefusal);
+      invoked.then((value) => {
+        try {
+          writeOutcome(response, value, cors.headersFor(request))?.catch(onRefusal);
+        } catch (error) {
+          onRefusal(error);
+        }
+      }, onRefusal);
     } catch (error) {
       onRefusal(error);
     }
@@ -80,16 +86,20 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
         if (route === null) {
           throw new PlatformError('function_not_found', `Cannot find a function for "${address.path}" in project "${projectId}".`);
         }
-        return after(readBody(request), (body) => ({
+        const body = readBody(request);
+        // Whoever waits for a body may find another deployment after it.
+        const routed = body instanceof Promise ? undefined : route.routed;
+        return after(body, (whole) => ({
           projectId,
           functionId: route.routed.fn.id,
+          routed,
           principal,
           trigger: 'http' as const,
           method,
           origin: originOf(request),
           path: (route.subPath === '' ? '/' : route.subPath) + address.query,
           headers: headers.forFunction,
-          body,
+          body: whole,
           clientIp: clientIp(request),
           hops: principal.kind === 'execution' ? principal.hops + 1 : 0,
           signal,
