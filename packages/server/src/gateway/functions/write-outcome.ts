@@ -33,9 +33,19 @@ export function writeOutcome(response: LeanResponse, invoked: Invoked, extraHead
     response.end();
     return body.cancel('A response of this kind has no body');
   }
-  // A stream may take its time to its first chunk; the caller shall know at once that it has begun.
-  response.flushHeaders();
+  beginStream(response);
   return pipe(body, response);
+}
+
+/**
+ * A stream may take its time to its first chunk; the caller shall know at once that it has begun. A chunk that is here
+ * already is read before this turn ends and leaves with the head.
+ */
+function beginStream(response: LeanResponse): void {
+  const { socket } = response;
+  socket?.cork();
+  response.flushHeaders();
+  process.nextTick(() => socket?.uncork());
 }
 
 export interface WrittenError {
