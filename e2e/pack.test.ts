@@ -8,6 +8,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { REPOSITORY, startMartlet } from './start-martlet.ts';
 
 const execute = promisify(execFile);
+/** With the client that the platform brings along; types of it are the project's own matter. */
+const CALLS = `// @ts-nocheck
+import { createClientFromRequest } from '@martlet/sdk';
+export default async (request) => {
+  const answer = await createClientFromRequest(request).functions.fetch('hello?name=Ada');
+  return Response.json({ heard: await answer.json() });
+};
+`;
 let folder: string;
 let martletBin: string;
 
@@ -31,11 +39,13 @@ test('the manifest names nothing of this workspace', async () => {
 
 test('martlet init and martlet dev answer a first call, and the types are found', async () => {
   await execute(martletBin, ['init', '.'], { cwd: folder });
+  await writeFile(join(folder, 'functions/calls.ts'), CALLS);
   const martlet = await startMartlet(['dev'], { command: [martletBin], cwd: folder });
   try {
     const response = await martlet.call('hello?name=you');
     expect([response.status, await response.json()]).toEqual([200, { message: 'Hello, you!' }]);
     expect((await martlet.executionOf(response)).logs).toBe('saying hello to you');
+    expect(await (await martlet.call('calls')).json()).toEqual({ heard: { message: 'Hello, Ada!' } });
   } finally {
     expect(await martlet.stop()).toBe(0);
   }

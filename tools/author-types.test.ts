@@ -12,9 +12,23 @@ describe('the published types for authors', () => {
     expectTypeOf<Published.FunctionConfig>().toEqualTypeOf<Agreed.FunctionConfig>();
     expectTypeOf<Published.EgressPolicy>().toEqualTypeOf<Agreed.EgressPolicy>();
     expectTypeOf<Published.FunctionContext>().toEqualTypeOf<Agreed.FunctionContext>();
+    expectTypeOf<Published.FunctionContext<{ id: string }>>().toEqualTypeOf<Agreed.FunctionContext<{ id: string }>>();
+    expectTypeOf<Published.StandardSchema<string, Date>>().toEqualTypeOf<Agreed.StandardSchema<string, Date>>();
+    expectTypeOf<Published.AnswerJson>().toEqualTypeOf<Agreed.AnswerJson>();
+    expectTypeOf<Published.ErrorStatus>().toEqualTypeOf<Agreed.ErrorStatus>();
+    expectTypeOf<Published.JsonResponse<{ id: string }>>().toEqualTypeOf<Agreed.JsonResponse<{ id: string }>>();
     expectTypeOf<Published.FunctionLog>().toEqualTypeOf<Agreed.FunctionLog>();
     expectTypeOf<Published.FunctionHandler>().toEqualTypeOf<Agreed.FunctionHandler>();
     expectTypeOf<Published.FetchHandler>().toEqualTypeOf<Agreed.FetchHandler>();
+  });
+
+  test('type the input by its schema, and the answer by what it is made of', () => {
+    expectTypeOf<Published.FunctionContext<Published.StandardSchema<string, Date>>['input']>().toEqualTypeOf<Date>();
+    expectTypeOf<Published.FunctionContext['input']>().toEqualTypeOf<undefined>();
+    expectTypeOf<(request: Request) => Response>().toExtend<Published.FunctionHandler>();
+    const answer = (ctx: Published.FunctionContext, found: boolean) =>
+      found ? ctx.json({ id: 'x' }) : ctx.json({ error: 'none' }, { status: 404 });
+    expectTypeOf(answer).returns.toEqualTypeOf<Published.JsonResponse<{ id: string }>>();
   });
 
   test('have every key that the settings of a function know', () => {

@@ -1,7 +1,7 @@
 /**
  * `node tools/pack.mjs`: packs what `npm publish` would send, to dist/martlet-<version>.tgz, and prints its path. The
  * package is staged in dist/package with a manifest of its own, because the packages of this workspace
- * are bundled into it and their dependencies have become its own.
+ * are bundled into it and their dependencies have become its own. `node tools/pack.mjs sdk` packs `@martlet/sdk`.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,18 +12,29 @@ import { runOnNode24 } from './run-on-node-24.mjs';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const CLI = join(ROOT, 'packages/cli');
 const DIST = join(ROOT, 'dist');
-const STAGE = join(DIST, 'package');
+const STAGE = join(DIST, process.argv[2] === 'sdk' ? 'sdk-package' : 'package');
 
 await runOnNode24(import.meta.url, async () => {
-  const { writeBundles } = await import('./package/bundles.mjs');
-  const { packages } = await writeBundles();
-  stage(packages);
+  if (process.argv[2] === 'sdk') await prepareSdk();
+  else await prepareMartlet();
   const [packed] = JSON.parse(execFileSync('npm', ['pack', STAGE, '--json', '--pack-destination', DIST], { encoding: 'utf8' }));
   console.log(join(DIST, packed.filename));
 });
 
-function stage(packages) {
+async function prepareMartlet() {
+  const { writeBundles } = await import('./package/bundles.mjs');
+  const { packages } = await writeBundles();
   rmSync(STAGE, { recursive: true, force: true });
+  stage(packages);
+}
+
+async function prepareSdk() {
+  const { stageSdk } = await import('./package/sdk.mjs');
+  rmSync(STAGE, { recursive: true, force: true });
+  stageSdk(STAGE);
+}
+
+function stage(packages) {
   mkdirSync(STAGE, { recursive: true });
   for (const path of ['bin', 'dist', 'index.d.ts']) cpSync(join(CLI, path), join(STAGE, path), { recursive: true });
   for (const path of ['LICENSE', 'NOTICE', 'README.md']) cpSync(join(ROOT, path), join(STAGE, path));

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CHECKS_COUNT, check } from './check.mjs';
 import { ensureBubblewrap } from './ensure-bubblewrap.mjs';
+import { ensureChromium } from './ensure-chromium.mjs';
+import { ensurePostgres } from './ensure-postgres.mjs';
 import { runOnNode24 } from './run-on-node-24.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -18,6 +20,8 @@ await runOnNode24(import.meta.url, async () => {
   const args = process.argv.slice(2);
   const withChecks = !args.includes('--no-check');
   ensureBubblewrap();
+  ensurePostgres();
+  if (mayRunPages(args)) ensureChromium();
   const failedChecks = withChecks ? await check() : 0;
   const tests = await runTests(args.filter((arg) => arg !== '--no-check'));
 
@@ -29,6 +33,12 @@ await runOnNode24(import.meta.url, async () => {
   console.log(`\n${passed} passed, ${failed} failed, ${tests.skipped.length} skipped`);
   process.exitCode = failed === 0 && tests.exitCode === 0 ? 0 : 1;
 });
+
+/** A browser is large; a run of other folders only does not ask for one. */
+function mayRunPages(args) {
+  const paths = args.filter((arg) => !arg.startsWith('-'));
+  return paths.length === 0 || paths.some((path) => path.includes('e2e'));
+}
 
 async function runTests(args) {
   const folder = mkdtempSync(join(tmpdir(), 'martlet-test-'));

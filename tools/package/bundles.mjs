@@ -31,6 +31,8 @@ export async function writeBundles() {
       bundle({ entry: join(SERVER, thread), outfile: `${basename(thread, '.ts')}.mjs`, target: SERVER_TARGET, plugins: [] }),
     ),
     writeWorker(),
+    // What functions get that have not installed a client; app/server-files.ts reads these names.
+    writeClient({ sdk: 'packages/sdk/src/index.ts', admin: 'packages/sdk/src/admin/index.ts' }),
   ]);
   // Scripts that run inside the sandbox before the worker: plain CommonJS, found beside the file that mounts them.
   for (const file of globSync('drivers/*/inside/*.cjs', { cwd: SERVER })) cpSync(join(SERVER, file), join(DIST, 'inside', basename(file)));
@@ -61,6 +63,22 @@ function bundle({ entry, outfile, target, plugins }) {
 async function writeWorker() {
   const { bundleWorker } = await import('@martlet/worker');
   await bundleWorker(join(DIST, 'worker.cjs'));
+}
+
+function writeClient(entryPoints) {
+  return build({
+    absWorkingDir: ROOT,
+    entryPoints,
+    outdir: join(DIST, 'client'),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'neutral',
+    format: 'esm',
+    target: 'es2022',
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+  });
 }
 
 const workspacePackages = {

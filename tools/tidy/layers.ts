@@ -76,12 +76,15 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: 'all',
     ambient: 'all',
   },
+  // Runs where there is no Node: what it needs of its surroundings every browser has.
+  sdk: { paths: ['packages/sdk/src/'], imports: [], builtins: [], packages: ['react'], ambient: 'all' },
   cli: { paths: ['packages/cli/src/'], imports: ['protocol', 'app'], builtins: 'all', packages: 'all', ambient: 'all' },
 };
 
 /** Code that drivers of one kind share, each with what it is. */
 const SHARED_BY_DRIVERS: Readonly<Record<string, string>> = {
   'drivers/sql': 'SQL that every dialect understands',
+  'drivers/postgres-connection': 'connections to PostgreSQL, and what its errors mean',
   'drivers/worker-process': 'starting a worker as a process, with or without a wall around it',
 };
 
@@ -94,6 +97,7 @@ const WORKSPACE_PACKAGES: Readonly<Record<string, string>> = {
   '@martlet/protocol': 'protocol',
   '@martlet/worker': 'worker',
   '@martlet/server': 'app',
+  '@martlet/sdk': 'sdk',
 };
 
 /** The only readers of the environment: every other setting arrives as an argument. */

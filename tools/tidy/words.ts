@@ -2,7 +2,7 @@
 import type { Finding, Rule, SourceFile } from './source-file.ts';
 import { lineAt } from './source-file.ts';
 
-/** Each with what to say. Only whole words of a name count: `containerId` and `run-job.ts`, not `jobless`. */
+/** Each with what to say. Only whole words of a name count: `containerId` and `lambda.ts`, not `lambdaless`. */
 const BANNED: ReadonlyMap<string, string> = new Map([
   ['utils', 'a file is named after what is in it'],
   ['util', 'a file is named after what is in it'],
@@ -15,8 +15,6 @@ const BANNED: ReadonlyMap<string, string> = new Map([
   ['lambdas', 'functions'],
   ['container', 'sandbox or worker'],
   ['containers', 'sandboxes or workers'],
-  ['job', 'execution'],
-  ['jobs', 'executions'],
   ['cronjob', 'schedule'],
 ]);
 

@@ -10,6 +10,8 @@ export interface CommandContext {
   readonly env: NodeJS.ProcessEnv;
   /** Folder that the command was started in. */
   readonly folder: string;
+  /** The options that say which server is meant, as they were given. */
+  readonly flags: ConnectionFlags;
   /** Finds out which server is meant; does not talk to it yet. */
   connect(): Promise<ApiClient>;
 }
@@ -48,6 +50,7 @@ function createContext(flags: GlobalOptions, env: NodeJS.ProcessEnv): CommandCon
     out: createOutput({ json: flags.json === true, quiet: flags.quiet === true, env }),
     env,
     folder,
+    flags,
     connect: async () => createApiClient(await resolveConnection({ flags, env, folder })),
   };
 }

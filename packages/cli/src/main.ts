@@ -15,12 +15,18 @@ import { registerKeys } from './commands/keys.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerSecrets } from './commands/secrets.ts';
 import { registerServe } from './commands/serve.ts';
+import { registerCompletion } from './completion/completion-command.ts';
+import { registerContext } from './contexts/context-command.ts';
+import { registerLogin } from './contexts/login-command.ts';
+import { registerTypes } from './types/types-command.ts';
+import { registerUsers } from './users/users-command.ts';
 
 const USAGE_EXIT_CODE = 2;
 
 const CONNECTION_HELP = `
 Which server, project and key: the options first, then MARTLET_URL, MARTLET_PROJECT and MARTLET_API_KEY, then what a
-running "martlet dev" left in .martlet/connection.json of this folder or one above, then ${DEFAULT_URL}.
+running "martlet dev" left in .martlet/connection.json of this folder or one above, then the context in use, then
+${DEFAULT_URL}. A context named by --context or MARTLET_CONTEXT comes before what is in the folder.
 Exit codes: 0 done, 1 the platform or the function failed, 2 wrong usage.`;
 
 /** Runs one command line (without `node` and the script). Never rejects. */
@@ -43,7 +49,12 @@ export async function main(args: readonly string[]): Promise<number> {
     registerLogs,
     registerSecrets,
     registerKeys,
+    registerTypes,
+    registerLogin,
+    registerContext,
+    registerUsers,
     registerDoctor,
+    registerCompletion,
   ];
   for (const register of registrations) register(program, action);
   forEachCommand(program, (command) => command.exitOverride().showHelpAfterError(`Usage: martlet ${pathOf(command)}${command.usage()}`));
@@ -64,6 +75,7 @@ function declareProgram(version: string): Command {
     .option('--url <url>', 'address of the server')
     .option('--project <id>', 'project')
     .option('--key <key>', 'API key')
+    .option('--context <name>', 'stored server, project and key; see martlet context')
     .option('--json', 'results as JSON on stdout, everything else on stderr')
     .option('-q, --quiet', 'no progress, no remarks')
     .helpOption('-h, --help', 'show help')

@@ -72,7 +72,7 @@ const TSCONFIG = `{
     "skipLibCheck": true,
     "noEmit": true
   },
-  "include": ["functions", "shared"]
+  "include": ["functions", "shared", "martlet/.types/*.d.ts"]
 }
 `;
 

@@ -12,7 +12,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const FILE = { url: 'http://127.0.0.1:4000', project: 'shop', apiKey: 'file-key', pid: 1 };
-const resolveWith = (flags = {}, env = {}, at = folder) => resolveConnection({ flags, env, folder: at });
+const resolveWith = (flags = {}, env = {}, at = folder) =>
+  resolveConnection({ flags, env: { XDG_CONFIG_HOME: join(folder, 'no-config'), ...env }, folder: at });
 
 test('falls back to the default server and project', async () => {
   expect(await resolveWith()).toEqual({ url: DEFAULT_URL, project: DEFAULT_PROJECT, key: undefined });

@@ -4,6 +4,8 @@
  */
 import { Cron } from 'croner';
 import { z } from 'zod';
+import { readCronFields } from './cron-fields.ts';
+import { PlatformError } from './errors.ts';
 import { limitSpecs } from './limits.ts';
 
 const ROLE = /^(any|guests|users(\/(verified|unverified))?|user:[^/]+(\/(verified|unverified))?|team:[^/]+(\/[^/]+)?|member:.+|label:.+)$/;
@@ -21,17 +23,53 @@ const timezoneSchema = z.string().refine(isTimezone, 'must be an IANA time zone 
 /** A name, an IPv4 address or an IPv6 address in brackets; whether the address may be reached is asked again at each connection. */
 const HOST_PATTERN = /^(\*\.)?([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
 
+const egressRulesSchema = z.strictObject({
+  allow: z.array(z.string().max(260).regex(HOST_PATTERN, 'must be a host or *.host with an optional :port')).max(200),
+});
+
 /**
  * Where a function may connect to. `public` is every public address on every port but 25; hosts are names or
  * `*.example.com`, with an optional `:port`. Private addresses stay closed in every policy.
  */
-export const egressSchema = z.union([
-  z.enum(['public', 'none']),
-  z.strictObject({ allow: z.array(z.string().max(260).regex(HOST_PATTERN, 'must be a host or *.host with an optional :port')).max(200) }),
-]);
+export const egressSchema = z.union([z.enum(['public', 'none']), egressRulesSchema]);
 export type EgressPolicy = z.infer<typeof egressSchema>;
 
 const whole = (name: keyof typeof limitSpecs) => z.int().min(limitSpecs[name].min).max(limitSpecs[name].max);
+
+/** Outcomes that can be tried again, by the names that settings use. */
+export const retriedOutcomes = ['threw', 'timed_out', 'crashed', 'out_of_memory', 'load_failed', 'answered_error', 'interrupted'] as const;
+export type RetriedOutcome = (typeof retriedOutcomes)[number];
+
+/** Seconds between attempts: `initial`, then `factor` times the one before, at most `max`, spread by `jitter` (0 to 1). */
+const backoffSchema = z.strictObject({
+  initial: z.number().min(0).max(86_400).optional(),
+  factor: z.number().min(1).max(100).optional(),
+  max: z.number().min(0).max(604_800).optional(),
+  jitter: z.number().min(0).max(1).optional(),
+});
+
+const retryRulesSchema = z.strictObject({
+  /** The first one included. */
+  attempts: z.int().min(1).max(100).optional(),
+  backoff: backoffSchema.optional(),
+  /** Which outcomes are tried again; default all of the function's own. */
+  on: z.array(z.enum(retriedOutcomes)).max(retriedOutcomes.length).optional(),
+  /** What to do when the server that ran it is gone: run it again, or at most once. */
+  interrupted: z.enum(['retry', 'fail']).optional(),
+});
+
+/** A number is that many attempts after the first, with the default backoff. */
+export const retriesSchema = z.union([z.int().min(0).max(20), retryRulesSchema], { error: retriesProblem });
+export type Retries = z.infer<typeof retriesSchema>;
+
+/** A union alone says no more than "Invalid input": what is wrong is told by the form that was meant. */
+function retriesProblem({ input, errors = [] }: { readonly input?: unknown; readonly errors?: unknown }): string {
+  const [ofNumber, ofRules] = errors as z.core.$ZodIssue[][];
+  const meant = typeof input === 'number' ? ofNumber : ofRules;
+  if (meant === undefined || meant.some(({ path, code }) => path.length === 0 && code === 'invalid_type' && typeof input !== 'number'))
+    return 'must be a whole number from 0 to 20, or an object with attempts, backoff, on, interrupted';
+  return meant.map(({ path, message }) => [path.join('.'), message].filter((part) => part !== '').join(': ')).join('; ');
+}
 
 export const functionConfigSchema = z.strictObject({
   /** Path under which the function is called; default: from its file name. */
@@ -53,7 +91,7 @@ export const functionConfigSchema = z.strictObject({
   /** Executions at the same time. */
   concurrency: whole('concurrency').optional(),
   /** Attempts after the first, for executions that nobody waits for. */
-  retries: z.int().min(0).max(20).optional(),
+  retries: retriesSchema.optional(),
   egress: egressSchema.optional(),
   /** Whether log lines are kept; default true. */
   logging: z.boolean().optional(),
@@ -64,14 +102,12 @@ export type FunctionConfig = z.infer<typeof functionConfigSchema>;
 
 /** The reason why a cron expression is not valid, or undefined where it is. */
 export function cronProblem(expression: string): string | undefined {
-  const fields = expression.trim().split(/\s+/).length;
-  if (!expression.startsWith('@') && fields !== 5 && fields !== 6)
-    return `must have five fields, or six with seconds: "${expression}" has ${fields}`;
   try {
-    const cron = new Cron(expression, { paused: true });
-    return cron.nextRun() === null ? `can never fire: "${expression}"` : undefined;
+    const { text } = readCronFields(expression);
+    const next = new Cron(text, { paused: true, utcOffset: 0, mode: '6-part' }).nextRun(new Date(946_684_800_000));
+    return next === null ? `can never run: "${expression}" is on no date` : undefined;
   } catch (error) {
-    return `is not a cron expression: ${error instanceof Error ? error.message : String(error)}`;
+    return error instanceof PlatformError ? error.message : `is not a cron expression: ${String(error)}`;
   }
 }
 
@@ -89,8 +125,16 @@ export function describeConfigProblems(error: z.ZodError, at: string): string {
     .map((issue) => {
       const key = [at, ...issue.path].join('.');
       return issue.code === 'unrecognized_keys'
-        ? `${key}: unknown key ${issue.keys.map((name) => `"${name}"`).join(', ')}; known are ${Object.keys(functionConfigSchema.shape).join(', ')}`
+        ? `${key}: unknown key ${issue.keys.map((name) => `"${name}"`).join(', ')}; known are ${knownKeys(issue.path).join(', ')}`
         : `${key}: ${issue.message}`;
     })
     .join('; ');
 }
+
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  const schemas = { retries: retryRulesSchema, 'retries.backoff': backoffSchema, egress: egressRulesSchema };
+  const at = path.join('.');
+  return Object.keys((isKeyOf(schemas, at) ? schemas[at] : functionConfigSchema).shape);
+}
+
+const isKeyOf = <T extends object>(value: T, key: PropertyKey): key is keyof T => Object.hasOwn(value, key);

@@ -8,7 +8,7 @@ export interface LimitSpec {
   readonly default: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: 's' | 'ms' | 'MB' | 'bytes' | 'files' | 'executions' | 'processes' | 'hops' | 'days' | 'workers';
+  readonly unit: 's' | 'ms' | 'MB' | 'bytes' | 'files' | 'executions' | 'processes' | 'hops' | 'days' | 'workers' | 'sessions' | 'requests';
   readonly meaning: string;
   /** The error beyond it, or in words what is done instead. */
   readonly beyond: ErrorCode | `${string} ${string}`;
@@ -30,9 +30,19 @@ export const limitSpecs = {
   hops: { default: 16, min: 1, max: 100, unit: 'hops', meaning: 'How deep functions may call functions.', beyond: 'execution_hops_exceeded' },
   concurrency: { default: 100, min: 1, max: 10_000, unit: 'executions', meaning: 'Executions of one function at the same time; set per function as `concurrency`.', beyond: 'the next ones wait in the queue of the function' },
   queueDepth: { default: 1000, min: 0, max: 100_000, unit: 'executions', meaning: 'Synchronous calls that may wait for one function.', beyond: 'function_concurrency_exceeded' },
+  asyncQueueDepth: { default: 100_000, min: 0, max: 100_000_000, unit: 'executions', meaning: 'Executions that nobody waits for and that may wait for one function.', beyond: 'execution_queue_full' },
+  asyncConcurrency: { default: 100, min: 1, max: 10_000, unit: 'executions', meaning: 'Executions from the queue that one server runs at the same time.', beyond: 'the next ones wait in the queue' },
   projectConcurrency: { default: 1000, min: 1, max: 100_000, unit: 'executions', meaning: 'Executions of one project at the same time, those that wait included.', beyond: 'general_rate_limit_exceeded' },
   workerIdleSeconds: { default: 300, min: 1, max: 86_400, unit: 's', meaning: 'How long a worker without work stays alive.', beyond: 'the worker is stopped' },
   retentionDays: { default: 14, min: 1, max: 3650, unit: 'days', meaning: 'How long executions and their logs are kept.', beyond: 'the record is deleted' },
+  sessionDays: { default: 365, min: 1, max: 3650, unit: 'days', meaning: 'How long a session of a user lasts.', beyond: 'the caller is a guest' },
+  sessionsPerUser: { default: 10, min: 1, max: 1000, unit: 'sessions', meaning: 'Sessions of one user at the same time.', beyond: 'the oldest session ends' },
+  accountsPerHour: { default: 10, min: 1, max: 1_000_000, unit: 'requests', meaning: 'Accounts that callers from one address may create in an hour.', beyond: 'general_rate_limit_exceeded' },
+  anonymousSessionsPerHour: { default: 50, min: 1, max: 1_000_000, unit: 'requests', meaning: 'Anonymous sessions that callers from one address may create in an hour.', beyond: 'general_rate_limit_exceeded' },
+  signInsPerHour: { default: 10, min: 1, max: 1_000_000, unit: 'requests', meaning: 'Failed sign-ins with one e-mail address from one address in an hour; from all addresses ten times as many.', beyond: 'general_rate_limit_exceeded' },
+  tokensPerMinute: { default: 120, min: 1, max: 1_000_000, unit: 'requests', meaning: 'Tokens that one user may get from /v1/account/jwts in a minute.', beyond: 'general_rate_limit_exceeded' },
+  apiRequestsPerMinute: { default: 6000, min: 0, max: 100_000_000, unit: 'requests', meaning: 'Requests to /v1 in a minute by one API key, one user or one address of guests; 0: without a limit.', beyond: 'general_rate_limit_exceeded' },
+  callsPerMinute: { default: 0, min: 0, max: 100_000_000, unit: 'requests', meaning: 'Calls of functions in a minute by one API key, one user or one address of guests; 0: without a limit.', beyond: 'general_rate_limit_exceeded' },
 } as const satisfies Record<string, LimitSpec>;
 
 export type LimitName = keyof typeof limitSpecs;

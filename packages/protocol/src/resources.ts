@@ -3,7 +3,7 @@
  * always present); what Martlet adds stands after them.
  */
 import { z } from 'zod';
-import { egressSchema } from './function-config.ts';
+import { egressSchema, retriesSchema } from './function-config.ts';
 import { deploymentStatuses, executionStatuses, logLevels, triggers } from './execution.ts';
 
 const id = z.string();
@@ -44,7 +44,7 @@ export const functionResource = z.object({
   timeout: z.int().describe('Seconds'),
   memory: z.int().describe('MB'),
   concurrency: z.int(),
-  retries: z.int(),
+  retries: retriesSchema,
   egress: egressSchema,
   durability: z.enum(['relaxed', 'strict']),
   entrypoint: z.string(),
@@ -129,8 +129,57 @@ export const executionResource = z.object({
   responseSize: z.int(),
   logLines: z.array(logLineResource).optional().describe('In single reads with an API key'),
   logsDropped: z.int().describe('Bytes of log beyond the limit'),
+  attempt: z.int().describe('Attempts begun, for executions that nobody waits for; else 0'),
 });
 export type ExecutionResource = z.infer<typeof executionResource>;
+
+export const decisionResource = z.object({ at: date, code: z.string().describe('One word'), text: z.string() });
+export type DecisionResource = z.infer<typeof decisionResource>;
+
+export const attemptResource = z.object({
+  number: z.int().describe('Counts from 1'),
+  node: z.string().describe('Server that ran it'),
+  startedAt: date,
+  endedAt: date,
+  errorCode: z.string().describe('Empty for one that completed or goes on'),
+});
+export type AttemptResource = z.infer<typeof attemptResource>;
+
+export const scheduleResource = z.object({
+  ...base,
+  functionId: id,
+  name: z.string(),
+  source: z.enum(['settings', 'api']).describe('Whether it stands in the settings of the function'),
+  expression: z.string().describe('Empty for one that runs once'),
+  timezone: z.string(),
+  at: date.describe('When the one that runs once does'),
+  enabled: z.boolean(),
+  request: z.object({ method: z.string(), path: z.string(), headers: z.array(header), body: z.string() }),
+  jitter: z.number().describe('Seconds'),
+  catchUp: z.object({ policy: z.enum(['latest', 'all', 'skip']), max: z.int(), window: z.number().describe('Seconds') }),
+  overlap: z.enum(['allow', 'skip', 'queue']),
+  next: z.array(date),
+  lastTick: date,
+  lastExecutionId: z.string(),
+  counters: z.object({ ran: z.int(), missed: z.int(), caughtUp: z.int(), skipped: z.int() }),
+});
+export type ScheduleResource = z.infer<typeof scheduleResource>;
+
+export const eventResource = z.object({
+  ...base,
+  source: z.string(),
+  type: z.string().describe('The name that functions listen to'),
+  subject: z.string(),
+  time: date.describe('When it happened, as its sender says'),
+  dataContentType: z.string(),
+  dataSize: z.int(),
+  origin: z.enum(['platform', 'api', 'function', 'webhook']),
+  userId: id,
+  hops: z.int(),
+  dispatchedAt: date,
+  started: z.int().describe('Executions that it started'),
+});
+export type EventResource = z.infer<typeof eventResource>;
 
 export const keyResource = z.object({
   ...base,
@@ -158,9 +207,20 @@ export const keyScopes = [
   'executions.write',
   'log.read',
   'log.write',
+  'queue.read',
+  'queue.write',
+  'events.read',
+  'events.write',
+  'schedules.read',
+  'schedules.write',
   'keys.read',
   'keys.write',
   'project.read',
   'project.write',
+  'users.read',
+  'users.write',
+  'sessions.write',
+  'teams.read',
+  'teams.write',
   'health.read',
 ] as const;

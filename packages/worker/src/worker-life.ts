@@ -15,6 +15,9 @@ import { createBase44Runtime } from './base44-runtime.ts';
 import { installEgress } from './egress/egress-shim.ts';
 import { Execution, executions, setErrorDescription } from './execution/execution.ts';
 import { findHandler } from './execution/handler.ts';
+import { checkInput } from './input/check-input.ts';
+import { findDeclaredInput, type DeclaredInput } from './input/declared-input.ts';
+import { describeInput } from './input/describe-input.ts';
 import { codeFile, loadFunction, type LoadedCode } from './execution/load-function.ts';
 import { inlineBody, StreamedBody, type RequestBody } from './web/request-body.ts';
 import { serve, type ServedFunction } from './execution/serve.ts';
@@ -32,6 +35,7 @@ export class WorkerLife {
   #served: ServedFunction | undefined;
   #loading: Promise<void> | undefined;
   #code: LoadedCode | undefined;
+  #input: DeclaredInput | undefined;
   #stacks: StackMapper = createStackMapper({ file: '', sourceMap: Buffer.alloc(0) });
 
   constructor(writer: FrameWriter) {
@@ -57,6 +61,9 @@ export class WorkerLife {
         return undefined;
       case FrameType.makeCodeCache:
         return this.#sendCodeCache();
+      case FrameType.describeInput:
+        void this.#loading?.then(() => this.#sendInputDescription());
+        return undefined;
       default:
         throw new Error(`Cannot understand a frame of type ${type}`);
     }
@@ -126,7 +133,9 @@ export class WorkerLife {
       const runtime = createBase44Runtime({ env: process.env, waitUntil: (work) => executions.getStore()?.waitUntil(work) });
       this.#code = await loadFunction({ message, code, codeCache, virtualModules: { 'base44:runtime': runtime } });
       const handler = findHandler(this.#code.exports, takeDenoHandler());
-      this.#served = { message, handler, describeError: (error) => stacks.describeError(error) };
+      this.#input = findDeclaredInput(this.#code.exports);
+      const checked = this.#input === undefined ? handler : checkInput(handler, this.#input);
+      this.#served = { message, handler: checked, describeError: (error) => stacks.describeError(error) };
       const loaded = { handler: handler.shape, cacheRejected: this.#code.cacheRejected, loadMs: performance.now() - startedAt };
       this.#writer.send(FrameType.loaded, 0, writeJson(loaded));
     } catch (error) {
@@ -138,6 +147,12 @@ export class WorkerLife {
       }
       this.#writer.send(FrameType.loadFailed, 0, writeJson({ kind: 'load_failed', ...failure }));
     }
+  }
+
+  /** Code that could not be loaded declares nothing, neither that it has an input nor that it has none. */
+  #sendInputDescription(): void {
+    if (this.#code !== undefined && this.#served !== undefined)
+      this.#writer.send(FrameType.inputDescription, 0, describeInput(this.#input));
   }
 
   #sendCodeCache(): void {

@@ -66,5 +66,6 @@ function headersOf(headers: Headers): Record<string, string | readonly string[]>
 
 function errorCodeOf(body: unknown): string {
   const code: unknown = typeof body === 'object' && body !== null ? (Reflect.get(body, 'type') ?? Reflect.get(body, 'code')) : undefined;
-  return typeof code === 'string' ? code : '';
+  // Functions are answered for in capitals, as the Base44 clients know codes.
+  return typeof code === 'string' ? code.toLowerCase() : '';
 }

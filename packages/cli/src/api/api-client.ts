@@ -108,7 +108,9 @@ function toApiError(response: Response, text: string, connection: Connection): C
 
 function nextFor(status: number, envelope: ErrorResource, connection: Connection): { next?: string } {
   if (status === 401 && connection.key === undefined) {
-    return { next: 'No API key was given. Use --key or MARTLET_API_KEY, or run the command in a folder where martlet dev runs.' };
+    return {
+      next: 'No API key was given. Use martlet login, --key or MARTLET_API_KEY, or run the command in a folder where martlet dev runs.',
+    };
   }
   const next = remedyOf(envelope.type);
   return next === undefined ? {} : { next };

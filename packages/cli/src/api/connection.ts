@@ -1,11 +1,13 @@
 /**
- * Which server a command talks to: flags, then the environment, then what `martlet dev` left in the project folder.
- * The three are chosen one by one, but a key from the folder only ever goes to the server that it belongs to.
+ * Which server a command talks to: flags, then the environment, then what `martlet dev` left in the project folder, then
+ * the context in use. A context that is named comes before the folder. URL, project and key are chosen one by one, but a
+ * key from a file only ever goes to the server that it belongs to.
  */
 import { lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CliError, usageError } from '../cli-error.ts';
+import { readContexts, requireContext } from '../contexts/contexts.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:8787';
 export const DEFAULT_PROJECT = 'default';
@@ -25,6 +27,8 @@ export interface ConnectionFlags {
   readonly url?: string;
   readonly project?: string;
   readonly key?: string;
+  /** Name of a stored context. */
+  readonly context?: string;
 }
 
 export interface ConnectionSources {
@@ -38,15 +42,24 @@ export async function resolveConnection({ flags, env, folder }: ConnectionSource
   const chosenUrl = flags.url ?? nonEmpty(env['MARTLET_URL']);
   const chosenKey = flags.key ?? nonEmpty(env['MARTLET_API_KEY']);
   const chosenProject = flags.project ?? nonEmpty(env['MARTLET_PROJECT']);
-  const file = await findConnectionFile(folder);
-  const url = originOf(chosenUrl ?? file?.url ?? DEFAULT_URL);
+  const stored = await storedConnections({ flags, env, folder });
+  const url = originOf(chosenUrl ?? stored[0]?.url ?? DEFAULT_URL);
   // A key must not follow an address from elsewhere: it would be handed to whoever is there.
-  const belongs = file !== undefined && originOf(file.url) === url;
-  return {
-    url,
-    project: chosenProject ?? (belongs ? file.project : DEFAULT_PROJECT),
-    key: chosenKey ?? (belongs ? file.apiKey : undefined),
-  };
+  const own = stored.find((one) => originOf(one.url) === url);
+  return { url, project: chosenProject ?? own?.project ?? DEFAULT_PROJECT, key: chosenKey ?? own?.apiKey };
+}
+
+/** What files say, the first one first. A context that is named is the only one. */
+async function storedConnections({ flags, env, folder }: ConnectionSources): Promise<Pick<ConnectionFile, 'url' | 'project' | 'apiKey'>[]> {
+  const named = flags.context ?? nonEmpty(env['MARTLET_CONTEXT']);
+  const file = named === undefined ? await findConnectionFile(folder) : undefined;
+  const contexts = await readContexts(env);
+  const context = named ?? contexts.current;
+  const found =
+    context === undefined || (named === undefined && !Object.hasOwn(contexts.contexts, context))
+      ? undefined
+      : requireContext(contexts, context);
+  return [file, found].filter((one) => one !== undefined);
 }
 
 /** Written with mode 0600, since it holds a key. */
@@ -89,7 +102,8 @@ async function readConnectionFile(path: string): Promise<ConnectionFile | undefi
   }
 }
 
-function originOf(url: string): string {
+/** @throws {CliError} for what is no http(s) URL */
+export function originOf(url: string): string {
   try {
     const { origin, protocol } = new URL(url);
     if (protocol === 'http:' || protocol === 'https:') return origin;

@@ -86,8 +86,8 @@ async function showBuildLog(
   const id = wanted ?? one.latestDeploymentId;
   if (id === '') throw new CliError(`Cannot show a build log: ${one.path} has no deployments.`, { next: `martlet deploy ${one.path}` });
   const route = `${routeOf(one)}/deployments/${encodeURIComponent(id)}`;
-  if (follow === true && !out.json)
-    await untilInterrupted((signal) => followBuildLog(api, { route, signal, onLine: (line) => out.print(printable(line)) }));
+  const onLine = (line: string): void => out.print(out.json ? JSON.stringify({ line }) : printable(line));
+  if (follow === true) await untilInterrupted((signal) => followBuildLog(api, { route, signal, onLine }));
   const deployment = await api.get<DeploymentResource>(route);
   const lines =
     follow === true

@@ -1,5 +1,6 @@
 /** `martlet dev [dir]`: the whole platform in this process, with the functions of a folder live as they are saved. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Action, CommandContext } from '../command-context.ts';
 import { removeConnectionFile, writeConnectionFile } from '../api/connection.ts';
@@ -8,6 +9,7 @@ import { applyEnvFile } from '../dev/dev-variables.ts';
 import { createDevView, type DevView } from '../dev/dev-view.ts';
 import { LiveProject } from '../dev/live-project.ts';
 import { watchProject } from '../dev/watch-project.ts';
+import { createTypesKeeper } from '../types/types-command.ts';
 import { readProject } from '../project/read-project.ts';
 import type { Platform } from '@martlet/server';
 import {
@@ -22,6 +24,8 @@ import type { Output } from '../terminal/output.ts';
 
 const BUILDS_AT_ONCE = 4;
 
+type DevOptions = ServerOptions & { readonly types: boolean };
+
 export function registerDev(program: Command, action: Action): void {
   program
     .command('dev')
@@ -30,10 +34,11 @@ export function registerDev(program: Command, action: Action): void {
     .option('--port <port>', 'port; 0 takes a free one')
     .option('--host <address>', 'address to listen on')
     .option('--data <dir>', 'data folder; default: .martlet in the project')
+    .option('--no-types', 'do not write types of the functions; without tsconfig.json they are not written anyway')
     .action(action(dev));
 }
 
-async function dev(context: CommandContext, [dir]: readonly [string], options: ServerOptions): Promise<void> {
+async function dev(context: CommandContext, [dir]: readonly [string], options: DevOptions): Promise<void> {
   const { out } = context;
   const began = performance.now();
   const folder = resolve(context.folder, dir);
@@ -59,6 +64,9 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: S
     });
     const failed = (error: unknown): void =>
       out.warn(`${out.noteStyle.red('✗')} ${error instanceof Error ? error.message : String(error)}`);
+    const keeper = options.types ? createTypesKeeper(out, folder, 'keep quiet') : undefined;
+    // Who has no tsconfig.json reads no types.
+    const types = async (): Promise<void> => (existsSync(join(folder, 'tsconfig.json')) ? keeper?.refresh() : undefined);
     // The watch begins before the first look at the folder: what is saved in between is then built twice, not never.
     const watcher = await watchProject({
       folder,
@@ -66,10 +74,11 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: S
       onError: failed,
       onChanges: ({ files, structural }) => {
         if (files.has('.env')) loadEnv(platform, folder, out).catch(failed);
-        live.update(files, structural).catch(failed);
+        live.update(files, structural).then(types).catch(failed);
       },
     });
     await live.open();
+    types().catch(failed);
     followExecutions(platform, view, stopping.signal).catch(failed);
     view.ready({ url: platform.url, tier: platform.probe.tier }, live.functions, performance.now() - began);
     if (out.json) printReadyLine(context, platform);

@@ -38,18 +38,19 @@ async function doctor(context: CommandContext, _: readonly [], options: ServerOp
   return broken.length > 0 ? 1 : 0;
 }
 
-/** The server examines the wall itself, with the means that it would use. */
+/** The server examines the wall and its database itself, with the means that it would use. */
 async function examineSandbox(context: CommandContext, options: ServerOptions): Promise<{ tier: string | null; findings: Finding[] }> {
   try {
     const { diagnose, loadConfig } = await loadServerLibrary();
-    const { tier, checks } = await diagnose(loadConfig(configSources(context, { mode: 'dev', options, folder: context.folder })));
+    const { tier, checks, database } = await diagnose(loadConfig(configSources(context, { mode: 'dev', options, folder: context.folder })));
     const findings = checks.map(({ feature, ok, detail }): Finding => ({ check: feature, state: ok ? 'good' : 'weak', detail }));
     const isolation: Finding = {
       check: 'isolation',
       state: tier === 'C' ? 'weak' : 'good',
       detail: `tier ${tier}${tier === 'C' ? ': functions run as plain processes; martlet serve refuses this unless told otherwise' : ''}`,
     };
-    return { tier, findings: [...findings, isolation] };
+    const stored = database.map(({ feature, state, detail }): Finding => ({ check: feature, state, detail }));
+    return { tier, findings: [...findings, isolation, ...stored] };
   } catch (error) {
     const { message, next } = toCliError(error);
     return { tier: null, findings: [{ check: 'isolation', state: 'broken', detail: next === undefined ? message : `${message} ${next}` }] };

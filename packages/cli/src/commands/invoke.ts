@@ -1,22 +1,26 @@
 /** `martlet invoke <name>`: calls a function as any client would, and shows the answer. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { functionNameProblem } from '@martlet/protocol';
 import { readAnswer, type Answer } from '../api/answer.ts';
 import { CliError, remedyOf, usageError } from '../cli-error.ts';
 import type { Action, CommandContext } from '../command-context.ts';
+import { userToken } from '../users/users-command.ts';
 import { readStandardInput } from '../terminal/standard-input.ts';
 import type { Output } from '../terminal/output.ts';
 import { printable } from '../terminal/style.ts';
 import { duration } from '../terminal/units.ts';
+
+/** Longer than any function may run. */
+const TOKEN_SECONDS = 1200;
 
 interface InvokeOptions {
   readonly method?: string;
   readonly path: string;
   readonly header: readonly string[];
   readonly data?: string;
-  readonly as?: 'anonymous' | 'service';
+  readonly as: string;
 }
 
 export function registerInvoke(program: Command, action: Action): void {
@@ -28,17 +32,14 @@ export function registerInvoke(program: Command, action: Action): void {
     .option('-X, --method <method>', 'default: POST with data, else GET')
     .option('-p, --path <path>', 'path and query below the function, e.g. /items?page=2', '')
     .option('-H, --header <header>', 'name: value; may be repeated', (value: string, all: string[]) => [...all, value], [])
-    .addOption(
-      new Option('--as <caller>', 'call without a key, or with the API key, which may call every function')
-        .choices(['anonymous', 'service'])
-        .default('anonymous'),
-    )
+    .option('--as <caller>', 'anonymous, service (with the API key, which may call every function), or user:<id>', 'anonymous')
     .action(action(invoke));
 }
 
 async function invoke({ connect, out, folder }: CommandContext, [name]: readonly [string], options: InvokeOptions): Promise<number> {
   const problem = functionNameProblem(name);
   if (problem !== undefined) throw usageError(`Cannot call ${JSON.stringify(name)}: ${problem}.`);
+  const caller = parseCaller(options.as);
   const headers = parseHeaders(options.header);
   const body = options.data === undefined ? undefined : await readData(options.data, folder);
   if (body !== undefined && !headers.has('content-type')) headers.set('content-type', contentTypeOf(body));
@@ -46,17 +47,27 @@ async function invoke({ connect, out, folder }: CommandContext, [name]: readonly
   if (body !== undefined && (method === 'GET' || method === 'HEAD'))
     throw usageError(`Cannot send data with ${method}.`, `martlet invoke ${name} --method POST --data …`);
   const api = await connect();
-  if (options.as === 'service' && api.connection.key === undefined)
-    throw usageError('Cannot call as service: there is no API key.', 'Use --key or MARTLET_API_KEY.');
+  if (caller.kind !== 'anonymous' && api.connection.key === undefined)
+    throw usageError(`Cannot call as ${options.as}: there is no API key.`, 'Use --key or MARTLET_API_KEY.');
+  // The key makes a token of the user; the call itself goes without the key, so that it may do what the user may.
+  if (caller.kind === 'user') headers.set('x-appwrite-jwt', await userToken(api, caller.id, TOKEN_SECONDS));
   const began = performance.now();
   const response = await api.fetch(
     urlPath(name, options.path),
     { method, headers, ...(body === undefined ? {} : { body: new Uint8Array(body) }) },
-    options.as === 'service' ? 'with-key' : 'without-key',
+    caller.kind === 'service' ? 'with-key' : 'without-key',
   );
   const answer = await readAnswer(api.connection.url, response);
   show(out, answer, performance.now() - began);
   return answer.ok ? 0 : 1;
+}
+
+type Caller = { readonly kind: 'anonymous' | 'service' } | { readonly kind: 'user'; readonly id: string };
+
+function parseCaller(as: string): Caller {
+  if (as === 'anonymous' || as === 'service') return { kind: as };
+  if (as.startsWith('user:') && as.length > 5) return { kind: 'user', id: as.slice(5) };
+  throw usageError(`Cannot call as ${JSON.stringify(as)}: it is neither anonymous nor service nor user:<id>.`);
 }
 
 function show(out: Output, answer: Answer, milliseconds: number): void {
@@ -81,7 +92,7 @@ function show(out: Output, answer: Answer, milliseconds: number): void {
   if (answer.ok) return;
   const remedy = remedyOf(answer.errorCode);
   if (answer.errorCode === 'user_unauthorized')
-    out.note(`  ${bold('Next:')} the function is not open to everybody; call it with --as service.`);
+    out.note(`  ${bold('Next:')} the function is not open to everybody; call it with --as service or --as user:<id>.`);
   else if (answer.executionId !== '')
     out.note(`  ${bold('Next:')} martlet executions get ${printable(answer.executionId)}${remedy === undefined ? '' : `. ${remedy}`}`);
   else if (remedy !== undefined) out.note(`  ${bold('Next:')} ${remedy}`);

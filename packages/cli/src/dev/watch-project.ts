@@ -27,7 +27,7 @@ export interface ProjectWatcher {
 const DEBOUNCE_MS = 10;
 /** The watcher swallows events of a file within 50 ms of the last one, so the file is looked at again after that. */
 const SECOND_LOOK_MS = 80;
-const IGNORED_FOLDERS = new Set(['node_modules', '.git', '.martlet']);
+const IGNORED_FOLDERS = new Set(['node_modules', '.git', '.martlet', '.types']);
 
 /** Resolves when every change from now on will be seen. */
 export async function watchProject({ folder, kind, onChanges, onError }: WatchOptions): Promise<ProjectWatcher> {

@@ -4,8 +4,8 @@
  */
 export type IsIgnored = (path: string, isFolder: boolean) => boolean;
 
-/** Never part of a deployment: installed packages, history, local state, and files that hold secrets. */
-const ALWAYS = ['node_modules/', '.git/', '.martlet/', '.env', '.env.*', '.DS_Store'];
+/** Never part of a deployment: installed packages, history, local state, generated types, and files that hold secrets. */
+const ALWAYS = ['node_modules/', '.git/', '.martlet/', '.types/', '.env', '.env.*', '.DS_Store'];
 
 /** A test for the lines of ignore files; `always` cannot be taken back in. */
 export function createIgnoreRules(lines: readonly string[]): IsIgnored {

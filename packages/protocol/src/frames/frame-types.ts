@@ -16,6 +16,7 @@ export const FrameType = {
   cancel: 5,
   ping: 6,
   makeCodeCache: 7,
+  describeInput: 8,
   // Worker to server.
   ready: 16,
   loaded: 17,
@@ -31,6 +32,8 @@ export const FrameType = {
   codeCacheEnd: 27,
   /** Bytes of log that the worker left out of an execution, before its `finished`. */
   logDropped: 28,
+  /** The answer to `describeInput`. */
+  inputDescription: 29,
   // Both ways: more body bytes may be sent on this stream.
   credit: 32,
 } as const;

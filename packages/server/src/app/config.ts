@@ -14,6 +14,13 @@ export interface Config {
   readonly port: number;
   /** Folder of everything that is kept. */
   readonly dataDir: string;
+  /** `postgres://…` of the database that several nodes share; undefined: SQLite in the data folder. */
+  readonly databaseUrl: string | undefined;
+  readonly databaseConnections: number;
+  /** Where sources and builds lie: every node of a shared database must reach them. */
+  readonly artifacts: 'disk' | 'database';
+  /** Keys of the vault, the one that seals first; empty: the file in the data folder. */
+  readonly vaultKeys: readonly string[];
   readonly logLevel: string;
   /** The weakest sandbox that is good enough; `dev` warns below it, `serve` refuses to start. */
   readonly sandboxTier: Tier;
@@ -24,6 +31,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly trustProxy: boolean;
   readonly egressDeny: readonly string[];
+  /** Hosts of trusted issuers that may be private and without TLS. */
+  readonly oidcPrivateHosts: readonly string[];
   readonly jsrRegistry: string | undefined;
   /** Seconds that executions may take to end after SIGTERM. */
   readonly drainSeconds: number;
@@ -57,6 +66,13 @@ const settingsSchema = z.strictObject({
   host: z.string().min(1).optional(),
   port: whole(0, 65_535).optional(),
   data: z.string().min(1).optional(),
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(?:ql)?:\/\//, 'must look like postgres://user:password@host:5432/database')
+    .optional(),
+  databaseConnections: whole(4, 1000).optional(),
+  artifacts: z.enum(['disk', 'database']).optional(),
+  vaultKey: list.optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional(),
   sandboxTier: z.enum(tiers).optional(),
   blanks: whole(0, 1000).optional(),
@@ -72,6 +88,7 @@ const settingsSchema = z.strictObject({
   corsOrigins: list.optional(),
   trustProxy: flag.optional(),
   egressDeny: list.optional(),
+  oidcPrivateHosts: list.optional(),
   jsrRegistry: z.url().optional(),
   drainSeconds: whole(0, 3600).optional(),
   limits: z
@@ -90,11 +107,21 @@ export function loadConfig(sources: ConfigSources): Config {
   const environment = readEnvironment(env);
   const settings: Settings = { ...file, ...environment, limits: { ...file.limits, ...environment.limits } };
   const dev = mode === 'dev';
+  const artifacts = settings.artifacts ?? (settings.databaseUrl === undefined ? 'disk' : 'database');
+  if (artifacts === 'database' && settings.databaseUrl === undefined)
+    throw new PlatformError(
+      'config_invalid',
+      'Cannot keep artifacts in the database: set MARTLET_DATABASE_URL, or MARTLET_ARTIFACTS=disk.',
+    );
   return {
     mode,
     host: flags.host ?? settings.host ?? (dev ? '127.0.0.1' : '0.0.0.0'),
     port: flags.port ?? settings.port ?? 8787,
     dataDir: resolve(folder, flags.data ?? settings.data ?? '.martlet'),
+    databaseUrl: settings.databaseUrl,
+    databaseConnections: settings.databaseConnections ?? 12,
+    artifacts,
+    vaultKeys: settings.vaultKey ?? [],
     logLevel: settings.logLevel ?? (dev ? 'warn' : 'info'),
     sandboxTier: settings.sandboxTier ?? 'A-',
     blanks: settings.blanks ?? defaultBlanks(dev),
@@ -104,6 +131,7 @@ export function loadConfig(sources: ConfigSources): Config {
     corsOrigins: settings.corsOrigins ?? (dev ? ['*'] : []),
     trustProxy: settings.trustProxy ?? false,
     egressDeny: settings.egressDeny ?? [],
+    oidcPrivateHosts: settings.oidcPrivateHosts ?? [],
     jsrRegistry: settings.jsrRegistry,
     drainSeconds: settings.drainSeconds ?? (dev ? 2 : 30),
     limits: { ...defaultLimits, ...(settings.limits as Partial<Limits>) },

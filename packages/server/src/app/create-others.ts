@@ -2,8 +2,10 @@
 import { errorSpecs } from '@martlet/protocol';
 import { readinessChecks } from '../gateway/health/readiness-checks.ts';
 import { createApi } from '../gateway/api/create-api.ts';
+import { clientAddress } from '../gateway/session/client-address.ts';
 import { createHealthRoutes } from '../gateway/health/health-routes.ts';
 import { createMetricsRoute } from '../gateway/metrics/metrics-route.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { SandboxProbe } from '../ports/sandbox.ts';
 import type { Store } from '../ports/store.ts';
@@ -13,19 +15,23 @@ import { VERSION } from './version.ts';
 
 export type AnswerOthers = (request: Request, facts: { readonly clientIp: string }) => Promise<Response>;
 
+type AnswerFacts = (request: Request, facts: { readonly clientIp: string }) => { readonly clientIp: string };
+
 export interface OthersOptions {
   readonly config: Config;
   readonly services: PlatformServices;
   readonly store: Store;
+  readonly clock: Clock;
   readonly probe: SandboxProbe;
   readonly log: Log;
   readonly isDraining: () => boolean;
 }
 
-export function createOthers({ config, services, store, probe, log, isDraining }: OthersOptions): AnswerOthers {
+export function createOthers({ config, services, store, clock, probe, log, isDraining }: OthersOptions): AnswerOthers {
   const api = createApi({
     ...services,
     projects: store.projects,
+    clock,
     log,
     limits: config.limits,
     version: VERSION,
@@ -47,9 +53,12 @@ export function createOthers({ config, services, store, probe, log, isDraining }
     identify: (request) => services.principals.identify(credentialsOf(request)),
     log,
   });
+  const apiFacts: AnswerFacts = (request, { clientIp }) => ({
+    clientIp: clientAddress(clientIp, request.headers.get('x-forwarded-for'), config.trustProxy),
+  });
   return async (request, facts) => {
     const { pathname } = new URL(request.url);
-    if (pathname === '/v1' || pathname.startsWith('/v1/')) return api.fetch(request, facts);
+    if (pathname === '/v1' || pathname.startsWith('/v1/')) return api.fetch(request, apiFacts(request, facts));
     if (pathname.startsWith('/health/')) return health.fetch(request);
     if (pathname === '/metrics') return metrics.fetch(request);
     return notFound(pathname);

@@ -1,12 +1,10 @@
 /** The composition root: the one place that names drivers and puts the server together. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { keyScopes, type Limits } from '@martlet/protocol';
-import { createDiskArtifacts } from '../drivers/disk-artifacts/disk-artifacts.ts';
 import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
-import { createLocalVault } from '../drivers/local-vault/local-vault.ts';
 import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
-import { createSqliteStore } from '../drivers/sqlite-store/sqlite-store.ts';
+import { createWebReader } from '../drivers/policy-egress/web/web-reader.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
 import { createSystemClock } from '../drivers/system/system-clock.ts';
 import { createSystemIds } from '../drivers/system/system-ids.ts';
@@ -15,13 +13,17 @@ import { listen, type Listener } from '../gateway/listen.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Log } from '../ports/log.ts';
 import type { SandboxProbe, Tier } from '../ports/sandbox.ts';
+import { createCallerRate } from '../services/identity/caller-rate.ts';
 import { lastingKey } from '../services/project-key.ts';
+import { startRecovery } from '../services/recovery.ts';
 import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
-import { createServices, PLATFORM_HOST, type Drivers, type PlatformServices } from './create-services.ts';
+import { createServices, PLATFORM_HOST, type PlatformServices } from './create-services.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
-import { prepareServerFiles } from './server-files.ts';
+import { openStorage } from './open-storage.ts';
+import { prepareServerFiles, readClient } from './server-files.ts';
+import { VERSION } from './version.ts';
 
 /** A running server. */
 export interface Platform {
@@ -61,9 +63,8 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   closers.push(() => sandbox.close());
   if (config.mode === 'serve') assertTier(probe, config.sandboxTier);
   await sandbox.sweep();
-  const store = createSqliteStore({ path: folder.database, log, ...(files.sqliteThread && { threadUrl: files.sqliteThread }) });
-  await store.open();
-  closers.push(() => store.close());
+  const storage = await openStorage({ config, folder, files, log, nodeId: createSystemIds(clock).next() }, closers);
+  const { store, artifacts } = storage;
   // The proxy is there before what counts its denials.
   const counting: { meter?: PlatformServices['meter'] } = {};
   const egress = await createPolicyEgress({
@@ -75,29 +76,28 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   });
   closers.push(() => egress.close());
 
-  const artifacts = createDiskArtifacts({ folder: folder.artifacts });
   const services = createServices({
     config,
     folder,
     log,
     clock,
-    store,
     sandbox,
     egress,
-    artifacts,
+    ...storage,
     ids: createSystemIds(clock),
-    vault: createLocalVault({ keyFile: folder.vaultKeys }),
     builder: createBuilder(config, folder, log),
+    web: createWebReader({ privateHosts: config.oidcPrivateHosts, extraDenied: config.egressDeny }),
     trees: createDiskTrees({ folder: folder.trees, tempDir: folder.temp, artifacts }),
   });
   counting.meter = services.meter;
   closers.push(() => services.close());
-  await recover(services, { store, clock, log });
+  const recovery = await startRecovery({ store, builds: services.builds, clock, log, shared: storage.shared });
+  closers.push(() => recovery.stop());
   await store.projects.ensure({ id: config.defaultProject, name: config.defaultProject, createdAt: clock.now(), updatedAt: clock.now() });
   const apiKey = await openingKey(config, folder, services);
 
   let closing: Promise<void> | undefined;
-  const others = createOthers({ config, services, store, probe, log, isDraining: () => closing !== undefined });
+  const others = createOthers({ config, services, store, clock, probe, log, isDraining: () => closing !== undefined });
   const listener = await listen({ host: config.host, port: config.port, functions: createGateway(config, services, log), others });
   closers.push(() => listener.close());
   egress.setPlatform([{ host: PLATFORM_HOST, port: PLATFORM_PORT }, ...ownNames(config, listener.port)], {
@@ -105,6 +105,9 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     port: listener.port,
   });
   void services.pool.warmUp();
+  await services.queue.dispatcher.start();
+  services.scheduler.start();
+  services.eventDispatcher.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -125,29 +128,25 @@ function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
     tempDir: folder.temp,
     limits: config.limits,
     environment: config.environment,
+    readClient,
     log,
     ...(config.jsrRegistry !== undefined && { jsrRegistry: config.jsrRegistry }),
   });
 }
 
-function createGateway(config: Config, { invoke, routes, principals }: PlatformServices, log: Log): FunctionsGateway {
+function createGateway(config: Config, { invoke, routes, catalog, principals, identity }: PlatformServices, log: Log): FunctionsGateway {
   return createFunctionsGateway({
     invoke,
     routes,
     log,
-    identify: ({ key, bearer }) => principals.identify({ apiKey: key, bearer }),
+    identify: (credentials) => principals.identify(credentials),
+    rate: createCallerRate(identity.rates, 'call', config.limits.callsPerMinute),
     defaultProjectId: config.defaultProject,
+    document: { catalog, version: VERSION },
     functionsDomain: config.functionsDomain,
     corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,
   });
-}
-
-/** Ends what a killed server left on record as running, and builds what it had accepted. */
-async function recover(services: PlatformServices, { store, clock, log }: Pick<Drivers, 'store' | 'clock' | 'log'>): Promise<void> {
-  const interrupted = await store.executions.failInterrupted(clock.now());
-  if (interrupted > 0) log.warn({ interrupted }, 'Executions that ran when the server was stopped are now on record as failed');
-  await services.builds.recover();
 }
 
 async function openingKey(config: Config, folder: DataFolder, { keys, principals }: PlatformServices): Promise<string | undefined> {
@@ -163,6 +162,9 @@ async function drainAndClose(
   { listener, services, closers }: { listener: Listener; services: PlatformServices; closers: (() => unknown)[] },
 ): Promise<void> {
   const drained = listener.drain();
+  services.scheduler.stop();
+  services.eventDispatcher.stop();
+  services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.
   await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, 500))]);

@@ -5,14 +5,19 @@ import type { Artifacts } from '../ports/artifacts.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Egress } from '../ports/egress.ts';
+import type { Hints } from '../ports/hints.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Log } from '../ports/log.ts';
 import type { Meter, Readings } from '../ports/meter.ts';
 import type { Sandbox } from '../ports/sandbox.ts';
 import type { DeploymentRow, FunctionRow, Store } from '../ports/store.ts';
 import type { Vault } from '../ports/vault.ts';
+import type { WebReader } from '../ports/web-reader.ts';
 import { createBuilds } from '../services/builds.ts';
+import { createQueue } from './create-queue.ts';
 import { createSharedArtifacts } from '../services/builds/shared-artifacts.ts';
+import { createCatalog } from '../services/catalog/catalog.ts';
+import { createFunctionInputs } from '../services/catalog/function-inputs.ts';
 import { createChanges, type Change, type Changes } from '../services/changes.ts';
 import { createDeployments } from '../services/deployments.ts';
 import { createExecutions } from '../services/executions.ts';
@@ -22,8 +27,14 @@ import { createDeploymentCode } from '../services/invoke/deployment-code.ts';
 import { createFunctionRoutes, type FunctionRoutes } from '../services/invoke/function-routes.ts';
 import { createInvoke } from '../services/invoke/invoke.ts';
 import { createRecorder } from '../services/invoke/recorder.ts';
+import { createIdentity } from '../services/identity/identity.ts';
 import { createKeys } from '../services/keys.ts';
 import { createPrincipals } from '../services/principals.ts';
+import { createDeadLetters } from '../services/queue/dead-letters.ts';
+import { createEvents } from '../services/events/manage-events.ts';
+import { createEventDispatcher } from '../triggers/events/event-dispatcher.ts';
+import { createSchedules } from '../services/schedules/manage-schedules.ts';
+import { createScheduler } from '../triggers/schedules/scheduler.ts';
 import { startRetention } from '../services/retention.ts';
 import { createUploads } from '../services/uploads.ts';
 import { createVariables, type Variables } from '../services/variables.ts';
@@ -43,38 +54,72 @@ export interface Drivers {
   readonly egress: Egress;
   readonly artifacts: Artifacts;
   readonly vault: Vault;
+  readonly hints: Hints;
   readonly builder: Builder;
   readonly trees: DiskTrees;
+  readonly web: WebReader;
 }
 
 export type PlatformServices = ReturnType<typeof createServices>;
 
 /** Name under which functions find the platform; the egress proxy knows it, no resolver does. */
 export const PLATFORM_HOST = 'martlet.internal';
+const PLATFORM_ORIGIN = `http://${PLATFORM_HOST}`;
 
 export function createServices(drivers: Drivers) {
   const { config, log, clock, store, builder } = drivers;
-  const changes = createChanges();
+  const changes = createChanges(drivers.hints);
   const meter: PrometheusMeter = createPrometheusMeter({ version: VERSION, readings: () => invocation.readings() });
   const control = createControl(drivers, changes, meter);
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
-  const principals = createPrincipals({ store, clock, log, changes, lookUpExecution: (token) => invoke.lookUpExecution(token) });
-  const executions = createExecutions({ store, invoke, limits: config.limits });
+  const identity = createIdentity({ ...drivers, changes, limits: config.limits });
+  const queue = createQueue(drivers, { ...invocation, users: identity.userPrincipals });
+  const principals = createPrincipals({
+    store,
+    clock,
+    log,
+    changes,
+    lookUpExecution: (token) => invoke.lookUpExecution(token),
+    users: identity.userPrincipals,
+    defaultProject: config.defaultProject,
+  });
+  const schedules = createSchedules({ store, clock, ids: drivers.ids, enqueue: queue.enqueue, origin: PLATFORM_ORIGIN });
+  const events = createEvents({
+    store,
+    clock,
+    ids: drivers.ids,
+    changes,
+    enqueue: queue.enqueue,
+    limits: config.limits,
+    origin: PLATFORM_ORIGIN,
+  });
+  const eventDispatcher = createEventDispatcher({ events, log });
+  const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
+  const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
   return {
     ...control,
     ...invocation,
     principals,
+    identity,
     executions,
+    queue,
+    deadLetters: createDeadLetters({ store, enqueue: queue.enqueue, clock }),
+    events,
+    eventDispatcher,
+    schedules,
+    scheduler,
     meter,
     ids: drivers.ids,
     async close(): Promise<void> {
       retention.stop();
+      identity.sessions.stop();
       await control.builds.close();
       await builder.close();
       invoke.close();
       await invocation.pool.close();
+      await queue.close();
       await invocation.recorder.close();
     },
   };
@@ -102,17 +147,18 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
   const { config, log, clock, ids, store, artifacts, egress, trees } = drivers;
   const { limits } = config;
   const pool = createWorkerPool({ ...poolSettings(drivers), ...coldStartCounters(meter) });
-  const platformUrl = `http://${PLATFORM_HOST}`;
   const targetOf = createDeploymentCode({
     artifacts,
     egress,
     limits,
-    platformUrl,
+    platformUrl: PLATFORM_ORIGIN,
     engine: `node${process.versions.node}-v8-${process.versions.v8}`.toLowerCase().replace(/[^a-z0-9.-]/g, '-'),
     environment: (projectId, functionId) => variables.environment(projectId, functionId),
     unpackTree: (key) => trees.folderOf(key),
   });
   const routes = createFunctionRoutes({ store, changes });
+  const inputs = createFunctionInputs({ artifacts, pool, log, targetOf });
+  const catalog = createCatalog({ functions: store.functions, routes, inputs, changes });
   const recorder = createRecorder({ executions: store.executions, log });
   const admission = createAdmission(limits);
   const invoke = createInvoke({
@@ -123,7 +169,7 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
     clock,
     ids,
     limits,
-    platformUrl,
+    platformUrl: PLATFORM_ORIGIN,
     targetOf,
     describeUnready: ({ fn }) => describeUnready(store, fn),
     onEnded: (execution) => meter.execution(execution.row()),
@@ -143,7 +189,7 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
       store_lag_seconds: recorder.oldestMs / 1000,
     };
   };
-  return { invoke, routes, pool, recorder, readings };
+  return { invoke, routes, catalog, pool, recorder, readings };
 }
 
 function poolSettings({ config, sandbox, clock, log, egress }: Drivers) {
@@ -173,7 +219,7 @@ function retireWorkers(
   { kind, projectId, functionId }: Change,
   { pool, routes, log }: { pool: WorkerPool; routes: FunctionRoutes; log: Log },
 ): void {
-  if (kind === 'key') return;
+  if (kind === 'key' || kind === 'user' || kind === 'issuer') return;
   if (kind !== 'deployment' || functionId === undefined) {
     pool.retire(projectId, functionId);
     return;

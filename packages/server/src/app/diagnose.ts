@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describeDurability, type DatabaseCheck } from '../drivers/postgres-connection/describe-durability.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
 import type { SandboxCheck, Tier } from '../ports/sandbox.ts';
 import type { Config } from './config.ts';
@@ -13,6 +14,8 @@ export interface Diagnosis {
   /** Whether `martlet serve` would start with this configuration. */
   readonly goodEnough: boolean;
   readonly checks: readonly SandboxCheck[];
+  /** What the database promises; empty where there is none. */
+  readonly database: readonly DatabaseCheck[];
 }
 
 export async function diagnose(config: Config): Promise<Diagnosis> {
@@ -21,7 +24,8 @@ export async function diagnose(config: Config): Promise<Diagnosis> {
     const { workerBundle } = await prepareServerFiles(folder);
     const { sandbox, probe } = await chooseSandbox({ workerBundle, stateDir: folder }, createPinoLog({ level: 'silent' }));
     await sandbox.close();
-    return { tier: probe.tier, goodEnough: isAtLeast(probe.tier, config.sandboxTier), checks: probe.checks };
+    const database = config.databaseUrl === undefined ? [] : await describeDurability(config.databaseUrl);
+    return { tier: probe.tier, goodEnough: isAtLeast(probe.tier, config.sandboxTier), checks: probe.checks, database };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -56,4 +56,31 @@ export const executionAttributes = {
   duration: 'number',
 } as const satisfies Attributes;
 
+export const scheduleAttributes = {
+  ...base,
+  functionId: 'text',
+  name: 'text',
+  source: 'text',
+  enabled: 'boolean',
+} as const satisfies Attributes;
+
+export const eventAttributes = { ...base, source: 'text', type: 'text', subject: 'text', origin: 'text' } as const satisfies Attributes;
+
 export const keyAttributes = { ...base, name: 'text', prefix: 'text' } as const satisfies Attributes;
+
+export const userAttributes = {
+  ...base,
+  name: 'text',
+  email: 'text',
+  emailVerification: 'boolean',
+  status: 'boolean',
+  registration: 'date',
+  passwordUpdate: 'date',
+  accessedAt: 'date',
+  issuer: 'text',
+  subject: 'text',
+} as const satisfies Attributes;
+
+export const teamAttributes = { ...base, name: 'text' } as const satisfies Attributes;
+
+export const membershipAttributes = { ...base, userId: 'text', teamId: 'text' } as const satisfies Attributes;

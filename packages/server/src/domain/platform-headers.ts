@@ -3,7 +3,14 @@
  * case, with underscores for hyphens, once or many times.
  */
 const PREFIXES = ['x-appwrite-', 'x-martlet-', 'base44-', 'x-open-runtimes-'];
-const NAMES = new Set(['x-data-env', 'x-forwarded-for', 'x-forwarded-authorization', 'cf-connecting-ip', 'proxy-authorization']);
+const NAMES = new Set([
+  'x-data-env',
+  'x-forwarded-for',
+  'x-forwarded-authorization',
+  'cf-connecting-ip',
+  'proxy-authorization',
+  'x-fallback-cookies',
+]);
 /** Of one connection only (RFC 9110, section 7.6.1); a function sees a request, not a connection. */
 const HOP_BY_HOP = new Set([
   'connection',

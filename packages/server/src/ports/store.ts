@@ -3,18 +3,37 @@
  * frozen facts: times are milliseconds since 1970, absent is `null`, lists are arrays. A driver rejects with
  * `store_unavailable` when it cannot reach its storage, and never retries a write by itself.
  */
-import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Trigger } from '@martlet/protocol';
+import type { DeploymentStatus, EgressPolicy, ErrorCode, ExecutionStatus, LogLine, Retries, Trigger } from '@martlet/protocol';
 import type { ListQuery } from '../domain/list-query.ts';
+import type { DecisionStore } from './store/decision-store.ts';
+import type { EventRow, EventStore } from './store/event-store.ts';
+import type { JobStore } from './store/job-store.ts';
+import type { NodeStore } from './store/node-store.ts';
+import type { ScheduleStore } from './store/schedule-store.ts';
+import type { IdentityStores } from './store/user-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
 
-export interface Store {
+export interface StoreNouns extends IdentityStores {
   readonly projects: ProjectStore;
   readonly keys: KeyStore;
   readonly functions: FunctionStore;
   readonly deployments: DeploymentStore;
   readonly variables: VariableStore;
   readonly executions: ExecutionStore;
+  readonly jobs: JobStore;
+  readonly schedules: ScheduleStore;
+  readonly events: EventStore;
+  readonly decisions: DecisionStore;
+  readonly nodes: NodeStore;
+}
+
+export interface Store extends StoreNouns {
+  /**
+   * The nouns, with these events stored in the commit of the next change (`insert`, `update`, `delete`) that is made through them;
+   * a change that finds nothing, or is refused, stores none.
+   */
+  announcing(events: readonly EventRow[]): StoreNouns;
   /** Applies the migrations that are missing and opens the storage. */
   open(): Promise<void>;
   /** Finishes what was accepted, then closes. */
@@ -57,6 +76,7 @@ export interface KeyRow extends Row {
 }
 
 export interface KeyStore {
+  /** @throws `key_already_exists` when id or hash is taken */
   insert(row: KeyRow): Promise<void>;
   getByHash(hash: string): Promise<KeyRow | null>;
   get(projectId: string, id: string): Promise<KeyRow | null>;
@@ -86,7 +106,7 @@ export interface FunctionRow extends Row {
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
   readonly concurrency: number;
-  readonly retries: number;
+  readonly retries: Retries;
   readonly egress: EgressPolicy;
   readonly durability: 'relaxed' | 'strict';
   /** Days to keep inactive deployments; 0 = for ever. */
@@ -101,6 +121,8 @@ export interface FunctionStore {
   /** @throws `function_already_exists` when id or path is taken in the project */
   insert(row: FunctionRow): Promise<void>;
   get(projectId: string, id: string): Promise<FunctionRow | null>;
+  /** All functions of a project that listen to events. */
+  listeners(projectId: string): Promise<readonly FunctionRow[]>;
   /** The function with the first of these paths that exists; paths are given longest first. */
   getByPath(projectId: string, paths: readonly string[]): Promise<FunctionRow | null>;
   /** `search`: words that must occur in id, name, path or runtime. */
@@ -205,6 +227,10 @@ export interface ExecutionRow extends Row {
   readonly memoryPeakBytes: number;
   readonly cpuMicros: number;
   readonly logsDroppedBytes: number;
+  /** When it was to run, for one that was not to run at once. */
+  readonly scheduledAt: number | null;
+  /** Attempts begun; 0 for an execution that somebody waited for. */
+  readonly attempt: number;
   readonly endedAt: number | null;
 }
 
@@ -229,8 +255,11 @@ export interface ExecutionStore {
   /** All lines in the order of writing. */
   lines(id: string): Promise<readonly LogLine[]>;
   delete(projectId: string, functionId: string, id: string): Promise<boolean>;
-  /** Fails every execution that is waiting or processing, at start after a crash. @returns how many */
-  failInterrupted(endedAt: number): Promise<number>;
+  /**
+   * Fails every execution that is waiting or processing and is no job, after a crash: all of them, or those that were
+   * begun before a time, since which nothing can still be running. @returns how many
+   */
+  failInterrupted(endedAt: number, begunBefore?: number): Promise<number>;
   /** Deletes executions that ended before a time, at most `limit` per call. @returns how many */
   deleteEndedBefore(time: number, limit: number): Promise<number>;
 }

@@ -24,10 +24,14 @@ export interface Builds {
   /** Makes a ready deployment the active one, with the settings of its file. @returns null when the function is gone */
   activate(row: DeploymentRow, options?: { readonly onlyIfNewest: boolean }): Promise<FunctionRow | null>;
   /** After a restart: queues again what waits, and fails what was being built. */
-  recover(): Promise<void>;
+  recover(from: { readonly alone: boolean }): Promise<void>;
   /** Stops what is being built; what waits stays so for the next start. */
   close(): Promise<void>;
 }
+
+const GRACE_MS = 60_000;
+/** How long a source may take to arrive. */
+const UPLOAD_MS = 3_600_000;
 
 /** A build of this process that has not ended. */
 interface Running {
@@ -69,9 +73,13 @@ export function createBuilds(options: BuildsOptions): Builds {
       const { config } = await readBuiltMeta(options.artifacts, row.artifactHash ?? '');
       return activateDeployment(options, { row, config, onlyIfNewest });
     },
-    async recover() {
-      const rows = (await store.deployments.listByStatus(PENDING)).filter(({ id }) => !running.has(id));
+    async recover({ alone }) {
+      const now = clock.now();
+      const rows = (await store.deployments.listByStatus(PENDING))
+        .filter(({ id }) => !running.has(id))
+        .filter((row) => alone || isAbandoned(row, { now, buildSeconds: options.limits.buildSeconds }));
       for (const row of rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+        // Of several nodes that begin it, the one whose change from `waiting` comes first builds it.
         if (row.status === 'waiting' && row.sourceHash !== '') void start({ row });
         else
           await store.deployments.update(
@@ -87,6 +95,12 @@ export function createBuilds(options: BuildsOptions): Builds {
       await Promise.allSettled([...running.values()].map(({ end }) => end));
     },
   };
+}
+
+/** Whether the node that had it must have ended: it would have begun or finished it long ago. */
+function isAbandoned(row: DeploymentRow, { now, buildSeconds }: { now: number; buildSeconds: number }): boolean {
+  if (row.status === 'building') return (row.buildStartedAt ?? row.updatedAt) < now - buildSeconds * 1000 - GRACE_MS;
+  return row.updatedAt < now - (row.sourceHash === '' ? UPLOAD_MS : GRACE_MS);
 }
 
 async function cancel({

@@ -1,12 +1,16 @@
 /** Records of executions, and executing through the control API, where the caller waits for the whole response. */
+import { createHash } from 'node:crypto';
 import { PlatformError, type Limits } from '@martlet/protocol';
 import { executeRefusal } from '../domain/contract/execute-roles.ts';
 import { isTerminal } from '../domain/execution-state.ts';
-import { mayExecute, type Principal } from '../domain/principal.ts';
+import { actingUser, mayExecute, type Principal } from '../domain/principal.ts';
 import { actsForProject } from '../domain/principal-scopes.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { ExecutionRow, FunctionRow, ListQuery, Page, Store } from '../ports/store.ts';
 import { executionNotFound, findExecution, followExecution, mayRead, type ExecutionKey } from './executions/find-execution.ts';
 import { requireFunction } from './functions.ts';
+import type { Enqueue } from './queue/enqueue.ts';
+import { explainExecution } from './queue/why.ts';
 import type { Body, FollowedLine, Invoke, Invoked, PendingExecution } from './invoke/invoke.ts';
 
 /** What a caller that waits is given at most; more has to be fetched from the function itself, as a stream. */
@@ -29,6 +33,15 @@ export interface NewExecution {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Of an execution that nobody waits for. */
+export interface LaterExecution extends Omit<NewExecution, 'signal'> {
+  readonly runAt?: number | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly priority?: number | undefined;
+  readonly concurrencyKey?: string | undefined;
+  readonly idempotencyKey?: string | undefined;
+}
+
 /** An execution with what only the caller that waited for it gets to see. */
 export interface WaitedExecution extends PendingExecution {
   readonly responseHeaders: readonly string[];
@@ -48,8 +61,15 @@ export interface Executions {
    * `general_bad_request` for a response that is too large, and what `Invoke` refuses with
    */
   create(projectId: string, functionId: string, request: NewExecution): Promise<WaitedExecution>;
+  /**
+   * Accepts an execution that runs later: when this resolves it is on disk, and runs to an end whatever happens to the server.
+   * @throws {PlatformError} `function_not_found`, `deployment_not_found`, `user_unauthorized`, and what `Enqueue` refuses with
+   */
+  createLater(projectId: string, functionId: string, request: LaterExecution): Promise<ExecutionRow>;
   /** @throws {PlatformError} `function_not_found`, `execution_not_found`, also for a reader that may not see it */
   get(key: ExecutionKey, reader: Principal): Promise<PendingExecution>;
+  /** Its story. @throws {PlatformError} as `get` */
+  why(key: ExecutionKey, reader: Principal): Promise<{ readonly row: ExecutionRow } & Awaited<ReturnType<typeof explainExecution>>>;
   /** Of one function or of all; users see their own. @throws {PlatformError} `function_not_found` */
   list(which: Omit<ExecutionKey, 'id'>, query: ListQuery, reader: Principal): Promise<Page<ExecutionRow>>;
   /** Those that run now. */
@@ -68,10 +88,12 @@ export interface Executions {
 export interface ExecutionsOptions {
   readonly store: Store;
   readonly invoke: Invoke;
+  readonly enqueue: Enqueue;
+  readonly clock: Clock;
   readonly limits: Pick<Limits, 'syncWaitSeconds'>;
 }
 
-export function createExecutions({ store, invoke, limits }: ExecutionsOptions): Executions {
+export function createExecutions({ store, invoke, enqueue, clock, limits }: ExecutionsOptions): Executions {
   const executions: Executions = {
     async create(projectId, functionId, request) {
       const row = await requireVisible(store, { projectId, functionId }, request.principal);
@@ -95,11 +117,38 @@ export function createExecutions({ store, invoke, limits }: ExecutionsOptions): 
       );
     },
 
+    async createLater(projectId, functionId, request) {
+      const row = await requireVisible(store, { projectId, functionId }, request.principal);
+      assertExecutable(row, request.principal);
+      const { principal, method, origin, path, headers, body, clientIp, idempotencyKey, ...when } = request;
+      const hops = principal.kind === 'execution' ? principal.hops + 1 : 0;
+      const idempotency =
+        idempotencyKey === undefined
+          ? null
+          : { key: `client:${idempotencyKey}`, hash: hashOf([method, path, JSON.stringify(headers)], body) };
+      return enqueue.enqueue({
+        ...when,
+        projectId,
+        functionId,
+        deploymentId: row.activeDeploymentId ?? '',
+        trigger: 'http',
+        userId: actingUser(principal)?.userId ?? null,
+        request: { method, origin, path, headers, clientIp, hops, event: '' },
+        body,
+        idempotency,
+      });
+    },
+
     async get(key, reader) {
       if (key.functionId !== null) await requireVisible(store, { projectId: key.projectId, functionId: key.functionId }, reader);
       const found = await findExecution({ store, invoke }, key);
       if (!mayRead(reader, found.row)) throw executionNotFound(key.id);
       return found;
+    },
+
+    async why(key, reader) {
+      const { row } = await executions.get(key, reader);
+      return { row, ...(await explainExecution({ store, clock }, row)) };
     },
 
     async list({ projectId, functionId }, query, reader) {
@@ -113,6 +162,8 @@ export function createExecutions({ store, invoke, limits }: ExecutionsOptions): 
       if (reader.kind === 'anonymous')
         throw new PlatformError('user_unauthorized', 'Cannot cancel an execution for a caller who is nobody: use an API key.');
       await executions.get(key, reader);
+      // One that waits is canceled in the store; one that runs by whoever runs it, which may be another server.
+      await store.jobs.cancel({ projectId: key.projectId, executionId: key.id, now: clock.now() });
       invoke.cancel(key.projectId, key.id);
       return findExecution({ store, invoke }, key);
     },
@@ -140,6 +191,13 @@ export function createExecutions({ store, invoke, limits }: ExecutionsOptions): 
     },
   };
   return executions;
+}
+
+/** Tells whether two requests with one idempotency key ask for the same. */
+function hashOf(texts: readonly string[], body: Uint8Array): string {
+  const hash = createHash('sha256');
+  for (const text of texts) hash.update(`${text.length}:${text}`);
+  return hash.update(body).digest('hex');
 }
 
 /** For callers that do not act for the project a disabled function is not there. */

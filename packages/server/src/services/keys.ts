@@ -8,6 +8,7 @@ import type { Changes } from './changes.ts';
 
 export const KEY_PREFIX = 'mk_';
 const SECRET_BYTES = 32;
+const FIRST_KEY_ID = 'first-key';
 /** Enough to recognise a key, not enough to guess it. */
 const SHOWN_CHARACTERS = 9;
 
@@ -47,8 +48,10 @@ export function createKeys({ store, clock, ids, changes }: KeysOptions): Keys {
           'general_argument_invalid',
           "Invalid `keyId` param: Parameter must contain at most 36 chars. Valid chars are a-z, A-Z, 0-9, period, hyphen, and underscore. Can't start with a special char",
         );
-      const secret = KEY_PREFIX + ids.secret(SECRET_BYTES);
       const now = clock.now();
+      if (expiresAt !== null && expiresAt <= now)
+        throw new PlatformError('general_argument_invalid', 'Invalid `expire` param: Value must be a date in the future');
+      const secret = KEY_PREFIX + ids.secret(SECRET_BYTES);
       const row: KeyRow = {
         id,
         projectId,
@@ -81,8 +84,14 @@ export function createKeys({ store, clock, ids, changes }: KeysOptions): Keys {
 
     async bootstrap(projectId) {
       if ((await store.keys.count()) > 0) return undefined;
-      const { secret } = await keys.create(projectId, { name: 'First key', scopes: keyScopes, expiresAt: null });
-      return secret;
+      try {
+        // Its id is always the same: of nodes that start at once on an empty store, one makes the key.
+        const { secret } = await keys.create(projectId, { id: FIRST_KEY_ID, name: 'First key', scopes: keyScopes, expiresAt: null });
+        return secret;
+      } catch (error) {
+        if ((await store.keys.get(projectId, FIRST_KEY_ID)) !== null) return undefined;
+        throw error;
+      }
     },
   };
   return keys;

@@ -36,6 +36,8 @@ async function open() {
     log,
     changes,
     lookUpExecution: (token) => (token === 'running' ? running : undefined),
+    users: { bySession: () => null, byToken: () => null, tokenFor: async () => '' },
+    defaultProject: 'p',
   });
   const keys = createKeys({ store, clock, ids: createSystemIds(clock), changes });
   return { store, keyStore, keys, principals, changes, asked, touched, warned, running, pass: (ms: number) => (now += ms), now: () => now };

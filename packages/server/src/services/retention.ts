@@ -1,4 +1,4 @@
-/** Deletes the records of executions that are older than the retention, a bounded number at a time. */
+/** Deletes the records of executions, events and decisions that are older than the retention, a bounded number at a time. */
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Store } from '../ports/store.ts';
@@ -28,8 +28,13 @@ export function startRetention({ store, clock, log, days }: { store: Store; cloc
   async function sweep(): Promise<void> {
     try {
       for (;;) {
-        const deleted = await store.executions.deleteEndedBefore(clock.now() - days * DAY_MS, AT_ONCE);
-        if (stopped || deleted < AT_ONCE) return;
+        const before = clock.now() - days * DAY_MS;
+        const deleted = await Promise.all([
+          store.executions.deleteEndedBefore(before, AT_ONCE),
+          store.events.deleteBefore(before, AT_ONCE),
+          store.decisions.deleteBefore(before, AT_ONCE),
+        ]);
+        if (stopped || deleted.every((count) => count < AT_ONCE)) return;
       }
     } catch (error) {
       if (!stopped) log.warn({ err: error }, 'Cannot delete old execution records');

@@ -206,12 +206,9 @@ describe('executing', () => {
   });
 
   test.each([
-    [{ async: true }, 'general_argument_invalid', 'asynchronous executions are not available on this server yet'],
-    [
-      { async: true, scheduledAt: '2099-01-01T00:00:00Z' },
-      'general_argument_invalid',
-      'asynchronous executions are not available on this server yet',
-    ],
+    [{ async: true, scheduledAt: '2001-01-01T00:00:00Z' }, 'general_argument_invalid', 'Value must be valid date in the future'],
+    [{ async: true, scheduledAt: '2999-01-01T00:00:00Z' }, 'general_argument_invalid', 'Value must be valid date in the future'],
+    [{ priority: 1 }, 'general_argument_invalid', 'set async to true'],
     [
       { scheduledAt: '2099-01-01T00:00:00Z' },
       'general_bad_request',

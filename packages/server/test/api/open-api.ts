@@ -8,6 +8,7 @@ import { packTar } from 'modern-tar';
 import { createDiskArtifacts } from '../../src/drivers/disk-artifacts/disk-artifacts.ts';
 import { createEsbuildBuilder } from '../../src/drivers/esbuild-builder/esbuild-builder.ts';
 import { createLocalVault } from '../../src/drivers/local-vault/local-vault.ts';
+import { createWebReader } from '../../src/drivers/policy-egress/web/web-reader.ts';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
 import { createSystemIds } from '../../src/drivers/system/system-ids.ts';
 import { createApi } from '../../src/gateway/api/create-api.ts';
@@ -22,12 +23,19 @@ import { createDeployments } from '../../src/services/deployments.ts';
 import { createExecutions } from '../../src/services/executions.ts';
 import { createFunctions } from '../../src/services/functions.ts';
 import type { FollowedLine, Invoke, InvokeRequest, Outcome, PendingExecution } from '../../src/services/invoke/invoke.ts';
+import { createIdentity } from '../../src/services/identity/identity.ts';
 import { createKeys } from '../../src/services/keys.ts';
 import { createPrincipals } from '../../src/services/principals.ts';
+import { createEnqueue } from '../../src/services/queue/enqueue.ts';
+import { createDeadLetters } from '../../src/services/queue/dead-letters.ts';
+import { createEvents } from '../../src/services/events/manage-events.ts';
+import { createSchedules } from '../../src/services/schedules/manage-schedules.ts';
 import { createUploads } from '../../src/services/uploads.ts';
 import { createVariables } from '../../src/services/variables.ts';
 
 export const PROJECT = 'default';
+/** What a password costs is for an attacker to pay, not for every test. */
+const CHEAP = { memoryKib: 64, passes: 1, lanes: 1 };
 
 export interface Answer {
   readonly status: number;
@@ -77,17 +85,35 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const variables = createVariables({ store, vault, clock, ids, changes });
   const keys = createKeys({ store, clock, ids, changes });
   const tokens = new Map<string, Principal>();
-  const principals = createPrincipals({ store, clock, log, changes, lookUpExecution: (token) => tokens.get(token) });
+  const web = createWebReader({ privateHosts: ['127.0.0.1'], extraDenied: [] });
+  const identity = createIdentity({ store, clock, ids, log, vault, web, changes, limits, passwordCost: CHEAP });
+  const principals = createPrincipals({
+    store,
+    clock,
+    log,
+    changes,
+    lookUpExecution: (token) => tokens.get(token),
+    users: identity.userPrincipals,
+    defaultProject: PROJECT,
+  });
   const answering = createAnswering(clock, ids);
-  const executions = createExecutions({ store, invoke: answering.invoke, limits });
+  const findExecution = (projectId: string, id: string) => store.executions.find(projectId, id);
+  const enqueue = createEnqueue({ jobs: store.jobs, findExecution, clock, ids, limits });
+  const executions = createExecutions({ store, invoke: answering.invoke, enqueue, clock, limits });
+  const schedules = createSchedules({ store, clock, ids, enqueue, origin: 'http://localhost' });
   const api = createApi({
     functions,
     deployments,
     uploads,
     variables,
     executions,
+    schedules,
+    events: createEvents({ store, clock, ids, changes, enqueue, limits, origin: 'http://localhost' }),
+    deadLetters: createDeadLetters({ store, enqueue, clock }),
     keys,
     principals,
+    identity,
+    clock,
     projects: store.projects,
     ids,
     log,
@@ -125,6 +151,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     changes,
     keys,
     principals,
+    identity,
     variables,
     deployments,
     advance,
@@ -134,6 +161,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     answering,
     secret,
     async close() {
+      identity.sessions.stop();
       await builds.close();
       await builder.close();
       await store.close();
@@ -223,6 +251,8 @@ export function executionRow(facts: Partial<ExecutionRow>): ExecutionRow {
     responseStatus: 200,
     responseHeaders: [],
     responseBytes: 0,
+    scheduledAt: null,
+    attempt: 0,
     cold: false,
     queueMs: 0,
     coldMs: 0,

@@ -292,7 +292,7 @@ describe('builds', () => {
       sourceHash: '0'.repeat(64),
     });
     await Promise.all([underWay, waiting].map((id) => on.deployments.wait(fn, id ?? '')));
-    await after.builds.recover();
+    await after.builds.recover({ alone: true });
     expect(await after.deployments.wait(killed, 'ffffffff000000000001')).toMatchObject({ status: 'failed', error: 'build_interrupted' });
     expect(await after.deployments.wait(killed, 'ffffffff000000000002')).toMatchObject({ status: 'ready' });
     expect(await after.deployments.wait(killed, 'ffffffff000000000003')).toMatchObject({ status: 'failed', error: 'build_interrupted' });

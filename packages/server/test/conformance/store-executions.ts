@@ -136,7 +136,9 @@ export function testExecutions(store: () => Store): void {
         aWrite({ id: `crash-${status}`, projectId: 'crash', status, endedAt: status === 'completed' || status === 'failed' ? 5 : null }),
       ),
     );
-    await expect(store().executions.failInterrupted(77)).resolves.toBe(2);
+    const { createdAt } = anExecution();
+    await expect(store().executions.failInterrupted(76, createdAt)).resolves.toBe(0);
+    await expect(store().executions.failInterrupted(77, createdAt + 1)).resolves.toBe(2);
     await expect(store().executions.failInterrupted(78)).resolves.toBe(0);
     const { rows } = await store().executions.list('crash', null, aQuery());
     expect(rows.map((row) => [row.status, row.errorCode, row.endedAt])).toEqual([

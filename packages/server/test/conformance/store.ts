@@ -5,25 +5,36 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/ports/store.ts';
 import { aFunction, aKey, aProject, aQuery, aVariable, aWrite } from '../support/rows.ts';
+import { suiteName } from '../support/suite-name.ts';
 import { testDeployments } from './store-deployments.ts';
 import { testExecutions } from './store-executions.ts';
+import { testEvents } from './store-events.ts';
+import { testJobs } from './store-jobs.ts';
+import { testSchedules } from './store-schedules.ts';
 import { testLists } from './store-lists.ts';
+import { testUsers } from './store-users.ts';
 
 export interface StoreDriver {
   readonly name: string;
   /** A store with nothing in it, not yet opened. */
   create(): Store;
+  /** Why this machine cannot run it. */
+  readonly skipped?: string | undefined;
 }
 
-export function testStore({ name, create }: StoreDriver): void {
-  describe(`${name}: the contract of the store`, () => {
+export function testStore({ name, create, skipped }: StoreDriver): void {
+  describe.skipIf(skipped !== undefined)(suiteName(`${name}: the contract of the store`, skipped), () => {
     describe('opening and closing', () => testLifecycle(create));
     describe('projects and keys', () => testKeys(opened(create)));
     describe('functions', () => testFunctions(opened(create)));
     describe('variables', () => testVariables(opened(create)));
     describe('deployments', () => testDeployments(opened(create)));
     describe('executions', () => testExecutions(opened(create)));
+    describe('schedules', () => testSchedules(opened(create)));
+    describe('events', () => testEvents(opened(create)));
+    describe('jobs', () => testJobs(opened(create)));
     describe('lists', () => testLists(opened(create)));
+    describe('users, sessions, teams and settings', () => testUsers(opened(create)));
   });
 }
 

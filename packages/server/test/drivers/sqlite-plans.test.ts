@@ -61,30 +61,25 @@ const before = { id: 'e4', side: 'before' } as const;
 
 describe('plans of lists of executions', () => {
   const cases: readonly [string, Partial<ListQuery>, string | null, RegExp][] = [
-    ['the default order of a function', {}, 'f1', /executions_by_function \(project_id=\? AND function_id=\?\)/],
-    ['the newest of a function', { order: newestFirst }, 'f1', /executions_by_function \(project_id=\? AND function_id=\?\)/],
+    ['the default order of a function', {}, 'f1', /executions_by_function \(function_key=\?\)/],
+    ['the newest of a function', { order: newestFirst }, 'f1', /executions_by_function \(function_key=\?\)/],
     ['by sequence', { order: [{ attribute: '$sequence', direction: 'desc' }] }, 'f1', /executions_by_function/],
-    ['after a cursor', { cursor: after }, 'f1', /executions_by_function \(project_id=\? AND function_id=\? AND created_at>\?\)/],
+    ['after a cursor', { cursor: after }, 'f1', /executions_by_function \(function_key=\? AND created_at>\?\)/],
     [
       'before a cursor, newest first',
       { order: newestFirst, cursor: before },
       'f1',
-      /executions_by_function \(project_id=\? AND function_id=\? AND created_at>\?\)/,
+      /executions_by_function \(function_key=\? AND created_at>\?\)/,
     ],
-    [
-      'the failed ones of a function',
-      { filters: failed, order: newestFirst, cursor: after },
-      'f1',
-      /executions_failed \(project_id=\? AND function_id=\?/,
-    ],
+    ['the failed ones of a function', { filters: failed, order: newestFirst, cursor: after }, 'f1', /executions_failed \(function_key=\?/],
     [
       'of a time on',
       { filters: [{ kind: 'greaterThan', attribute: '$createdAt', value: 1 }] },
       'f1',
-      /executions_by_function \(project_id=\? AND function_id=\? AND created_at>\?\)/,
+      /executions_by_function \(function_key=\? AND created_at>\?\)/,
     ],
-    ['all functions', { order: newestFirst }, null, /executions_by_project \(project_id=\?\)/],
-    ['all functions after a cursor', { cursor: after }, null, /executions_by_project \(project_id=\? AND created_at>\?\)/],
+    ['all functions', { order: newestFirst }, null, /executions_by_project \(project_key=\?\)/],
+    ['all functions after a cursor', { cursor: after }, null, /executions_by_project \(project_key=\? AND created_at>\?\)/],
   ];
   for (const [name, query, functionId, index] of cases) {
     it(`seek in an index and do not sort: ${name}`, async () => {
@@ -96,7 +91,7 @@ describe('plans of lists of executions', () => {
 
   it("seek among a reader's own executions", async () => {
     await expect(plansOfList({ order: newestFirst }, null, 'u1')).resolves.toContainEqual(
-      expect.stringMatching(/executions_by_user \(project_id=\? AND user_id=\?\)/),
+      expect.stringMatching(/executions_by_user \(project_key=\? AND user_id=\?\)/),
     );
     await expect(plansOfList({ order: newestFirst }, 'f1', 'u1')).resolves.not.toContainEqual(expect.stringContaining('SCAN executions'));
   });
@@ -104,7 +99,9 @@ describe('plans of lists of executions', () => {
 
 describe('plans of housekeeping', () => {
   it('finds what was interrupted in the index of what is unfinished', async () => {
-    await expect(plansOf((db) => failInterrupted(db, 1))).resolves.toEqual([expect.stringContaining('executions_unfinished')]);
+    await expect(plansOf((db) => failInterrupted(db, { endedAt: 1, begunBefore: 1 }))).resolves.toEqual([
+      expect.stringContaining('executions_unfinished'),
+    ]);
   });
 
   it('finds what is past retention, and what belongs to a function, without a scan', async () => {

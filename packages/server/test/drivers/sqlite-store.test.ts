@@ -11,6 +11,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { openReader, openWriter, type Connection } from '../../src/drivers/sqlite-store/connection.ts';
 import { encodeBatch } from '../../src/drivers/sqlite-store/execution-batch.ts';
 import { migrate } from '../../src/drivers/sqlite-store/migrate.ts';
+import { migrations } from '../../src/drivers/sql/migration.ts';
+import { ownerKey } from '../../src/drivers/sql/owner-key.ts';
 import { createRequestTurn } from '../../src/drivers/sqlite-store/request-turn.ts';
 import { createSqliteStore } from '../../src/drivers/sqlite-store/sqlite-store.ts';
 import type { Filter, Store } from '../../src/ports/store.ts';
@@ -161,16 +163,32 @@ describe('sqlite-store: files that it refuses', () => {
     expect(refusal(path)).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('newer Martlet') });
     raw.exec(`delete from migrations where number = 999; update migrations set checksum = 'other' where number = 1`);
     expect(refusal(path)).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('is not the one') });
-    expect(raw.prepare('select count(*) as n from migrations').get()).toEqual({ n: 1 });
+    expect(raw.prepare('select count(*) as n from migrations').get()).toEqual({ n: migrations.length });
+    raw.close();
+  });
+
+  it('brings the executions of the first schema along', () => {
+    const raw = new DatabaseSync(':memory:');
+    migrate(raw, migrations.slice(0, 1));
+    raw.exec(
+      `insert into executions (id, created_at, updated_at, project_id, function_id, deployment_id, trigger, status, request_method, request_path, response_status, run_ms, facts)
+       values ('old', 1, 1, 'p', 'f', 'd', 'http', 'completed', 'GET', '/', 200, 1, '[]')`,
+    );
+    migrate(raw);
+    expect(
+      raw.prepare('select id from executions where function_key = ? and project_key = ?').get(ownerKey('p', 'f'), ownerKey('p')),
+    ).toEqual({
+      id: 'old',
+    });
     raw.close();
   });
 
   it('applies all missing migrations or none', () => {
     const raw = new DatabaseSync(':memory:');
-    const good = { number: 1, name: 'good', sql: 'create table good (id)' };
-    const next = { number: 2, name: 'next', sql: 'create table next (id)' };
+    const good = { number: 1, name: 'good', sql: () => 'create table good (id)' };
+    const next = { number: 2, name: 'next', sql: () => 'create table next (id)' };
     migrate(raw, [good]);
-    expect(() => migrate(raw, [good, next, { number: 3, name: 'bad', sql: 'create table third (id); no sql' }])).toThrow('syntax');
+    expect(() => migrate(raw, [good, next, { number: 3, name: 'bad', sql: () => 'create table third (id); no sql' }])).toThrow('syntax');
     const tables = () =>
       raw
         .prepare(`select name from sqlite_schema where type = 'table' order by name`)
@@ -261,7 +279,7 @@ describe('sqlite-store: the storage fails', () => {
     await withStore(path, (store) => store.executions.write(Array.from({ length: 2000 }, (_, index) => aWrite({ id: `e${index}` }))));
     const file = openSync(path, 'r+');
     // Behind the first pages, which hold the schema.
-    for (let at = 40 * 4096; at < statSync(path).size; at += 4096) writeSync(file, Buffer.alloc(64, 0xee), 0, 64, at);
+    for (let at = 120 * 4096; at < statSync(path).size; at += 4096) writeSync(file, Buffer.alloc(64, 0xee), 0, 64, at);
     closeSync(file);
     const { log, errors } = createLog();
     const store = createSqliteStore({ path, log });

@@ -1,4 +1,7 @@
 /** Rows with nothing special about them; a test names only what it is about. */
+import type { NewJob } from '../../src/ports/store/job-store.ts';
+import type { EventRow } from '../../src/ports/store/event-store.ts';
+import type { ScheduleRow } from '../../src/ports/store/schedule-store.ts';
 import type {
   DeploymentRow,
   ExecutionRow,
@@ -9,6 +12,8 @@ import type {
   ProjectRow,
   VariableRow,
 } from '../../src/ports/store.ts';
+
+import type { MembershipRow, SessionRow, TeamRow, UserRow } from '../../src/ports/store/user-store.ts';
 
 const TIME = Date.UTC(2026, 0, 31);
 
@@ -131,6 +136,8 @@ export function anExecution(facts: Partial<ExecutionRow> = {}): ExecutionRow {
     memoryPeakBytes: 52_000_000,
     cpuMicros: 833,
     logsDroppedBytes: 0,
+    scheduledAt: null,
+    attempt: 0,
     endedAt: TIME + 2,
     ...facts,
   };
@@ -140,6 +147,137 @@ export function aWrite(facts: Partial<ExecutionRow> = {}, ...texts: string[]): E
   return { row: anExecution(facts), lines: texts.map((text) => ({ time: TIME + 0.5, level: 'info', stream: 'logs', text })) };
 }
 
+export function aJob(execution: Partial<ExecutionRow> = {}, facts: Partial<Omit<NewJob, 'execution'>> = {}): NewJob {
+  return {
+    execution: anExecution({ status: 'waiting', endedAt: null, cold: null, responseStatus: 0, runMs: 0, ...execution }),
+    runAt: Date.UTC(2026, 0, 31),
+    delayed: false,
+    priority: 0,
+    expiresAt: null,
+    concurrencyKey: null,
+    facts: { crashes: 0 },
+    request: {
+      method: 'POST',
+      origin: 'http://localhost',
+      path: '/orders',
+      headers: ['content-type', 'application/json'],
+      clientIp: '127.0.0.1',
+      hops: 0,
+      event: '',
+    },
+    body: Buffer.from('{"a":1}'),
+    idempotency: null,
+    ...facts,
+  };
+}
+
+export function aSchedule(facts: Partial<ScheduleRow> = {}): ScheduleRow {
+  return {
+    id: 'schedule-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    functionId: 'hello',
+    name: 'Nightly',
+    source: 'api',
+    expression: '0 3 * * *',
+    timezone: 'UTC',
+    at: null,
+    enabled: true,
+    request: { method: 'POST', path: '/', headers: [], body: '' },
+    jitterMs: 0,
+    catchUp: { policy: 'latest', max: 100, windowMs: 86_400_000 },
+    overlap: 'allow',
+    cursor: TIME,
+    nextDue: null,
+    ran: 0,
+    missed: 0,
+    caughtUp: 0,
+    skipped: 0,
+    lastTick: null,
+    lastExecutionId: null,
+    open: [],
+    ...facts,
+  };
+}
+
+export function anEvent(facts: Partial<EventRow> = {}): EventRow {
+  return {
+    id: 'event-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    source: '/shop',
+    type: 'order.created',
+    subject: '',
+    time: TIME,
+    contentType: 'application/json',
+    data: Buffer.from('{}'),
+    origin: 'api',
+    fired: null,
+    userId: null,
+    hops: 0,
+    dispatchedAt: null,
+    started: 0,
+    ...facts,
+  };
+}
+
 export function aQuery(facts: Partial<ListQuery> = {}): ListQuery {
   return { filters: [], order: [], limit: 25, offset: 0, withTotal: true, ...facts };
+}
+
+export function aUser(facts: Partial<UserRow> = {}): UserRow {
+  return {
+    id: 'user-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    email: null,
+    emailVerified: false,
+    name: 'Ann',
+    passwordHash: null,
+    passwordUpdatedAt: null,
+    blocked: false,
+    labels: [],
+    prefs: {},
+    issuer: null,
+    subject: null,
+    accessedAt: null,
+    ...facts,
+  };
+}
+
+export function aSession(facts: Partial<SessionRow> = {}): SessionRow {
+  const id = facts.id ?? 'session-1';
+  return {
+    id,
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    userId: 'user-1',
+    hash: `hash of ${id}`,
+    provider: 'email',
+    expiresAt: TIME + 1000,
+    ip: '203.0.113.7',
+    userAgent: 'test',
+    ...facts,
+  };
+}
+
+export function aTeam(facts: Partial<TeamRow> = {}): TeamRow {
+  return { id: 'team-1', createdAt: TIME, updatedAt: TIME, projectId: 'default', name: 'Team', ...facts };
+}
+
+export function aMembership(facts: Partial<MembershipRow> = {}): MembershipRow {
+  return {
+    id: 'membership-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    teamId: 'team-1',
+    userId: 'user-1',
+    roles: [],
+    ...facts,
+  };
 }

@@ -64,6 +64,19 @@ describe('a hostile worker cannot fill the memory with', () => {
     expect([fake.worker.endReason, fake.codeCaches]).toEqual(['broke_protocol', []]);
   });
 
+  test('descriptions of its input', async () => {
+    const unasked = await startWorker();
+    unasked.inside.write(frame(FrameType.inputDescription, 0, Buffer.from('{"declared":false}')));
+    await untilKilled(unasked);
+    const nested = await startWorker();
+    const answer = nested.worker.describeInput();
+    const deep = `{"declared":true,"vendor":"x","schema":${'{"not":'.repeat(5000)}{}${'}'.repeat(5000)}}`;
+    nested.inside.write(frame(FrameType.inputDescription, 0, Buffer.from(deep)));
+    await untilKilled(nested);
+    expect([unasked.worker.endReason, nested.worker.endReason]).toEqual(['broke_protocol', 'broke_protocol']);
+    expect(await answer).toBeUndefined();
+  });
+
   test('empty log lines', async () => {
     const fake = await startWorker();
     const execution = new RunningExecution({

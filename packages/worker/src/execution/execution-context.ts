@@ -1,5 +1,5 @@
 /** The `ctx` of a handler. Its parts are made when they are asked for. */
-import type { FunctionContext, FunctionLog } from '@martlet/protocol/function-types';
+import type { AnswerJson, FunctionContext, FunctionLog } from '@martlet/protocol/function-types';
 import type { LoadMessage } from '@martlet/protocol/frames';
 import { formatLog } from '../console/format-log.ts';
 import { denoServeInfo, type DenoServeInfo } from '../deno/deno-serve.ts';
@@ -9,6 +9,8 @@ export class ExecutionContext implements FunctionContext {
   readonly #execution: Execution;
   readonly #message: LoadMessage;
   #log: FunctionLog | undefined;
+  /** Set by `checkInput`, for functions that declare their input. */
+  declare readonly input: undefined;
 
   constructor(execution: Execution, message: LoadMessage) {
     this.#execution = execution;
@@ -20,6 +22,10 @@ export class ExecutionContext implements FunctionContext {
 
   get log(): FunctionLog {
     return (this.#log ??= createLog(this.#execution));
+  }
+
+  get json(): AnswerJson {
+    return answerJson;
   }
 
   get env(): FunctionContext['env'] {
@@ -56,6 +62,8 @@ export class ExecutionContext implements FunctionContext {
     };
   }
 }
+
+const answerJson = ((body: unknown, init?: ResponseInit) => Response.json(body, init)) as AnswerJson;
 
 function createLog(execution: Execution): FunctionLog {
   const at =

@@ -11,6 +11,11 @@ export function requestHeaders(head: RequestHead, projectId: string): Headers {
   return headers;
 }
 
+/** Base44 functions know their caller by this header alone, so it is there for every caller who is signed in. */
+function isCallerUnnamed(head: RequestHead): boolean {
+  return head.userToken !== '' && !head.headers.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'authorization');
+}
+
 export function platformHeaders(head: RequestHead, projectId: string): [name: string, value: string][] {
   const headers: [string, string][] = [
     ['x-martlet-execution-id', head.executionId],
@@ -32,6 +37,7 @@ export function platformHeaders(head: RequestHead, projectId: string): [name: st
     ['base44-service-authorization', `Bearer ${head.token}`],
     ['base44-functions-version', 'prod'],
   ];
+  if (isCallerUnnamed(head)) headers.push(['authorization', `Bearer ${head.userToken}`]);
   if (head.event !== '') headers.push(['x-appwrite-event', head.event]);
   return headers;
 }

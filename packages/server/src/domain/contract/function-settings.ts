@@ -3,7 +3,7 @@
  * back to its default, except where the contract keeps the stored value. Settings that the contract does not know keep
  * theirs, so that its clients do not reset what they cannot see.
  */
-import { PlatformError, functionNameProblem, type EgressPolicy, type Limits } from '@martlet/protocol';
+import { PlatformError, functionNameProblem, type EgressPolicy, type Limits, type Retries } from '@martlet/protocol';
 import { RUNTIME_DEFAULT, findSpecification, isRuntime, specificationOf } from './runtimes.ts';
 
 type Given<T> = T | null | undefined;
@@ -22,7 +22,7 @@ export interface FunctionInput {
   /** MB. */
   readonly memory?: Given<number>;
   readonly concurrency?: Given<number>;
-  readonly retries?: Given<number>;
+  readonly retries?: Given<Retries>;
   readonly egress?: Given<EgressPolicy>;
   readonly durability?: Given<'relaxed' | 'strict'>;
   readonly enabled?: Given<boolean>;
@@ -51,7 +51,7 @@ export interface FunctionSettings {
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
   readonly concurrency: number;
-  readonly retries: number;
+  readonly retries: Retries;
   readonly egress: EgressPolicy;
   readonly durability: 'relaxed' | 'strict';
   readonly deploymentRetention: number;

@@ -5,8 +5,9 @@ import { parse } from 'jsonc-parser';
 import { BuildFailure, plainProblem } from './build-problems.ts';
 import { bundle, type Bundle, type BundleRequest } from './bundle.ts';
 import type { Dependencies, DependencyCache } from './dependencies/dependency-cache.ts';
-import { findProject, hasDependencies, planDependencies } from './dependencies/dependency-plan.ts';
+import { dependsOn, findProject, hasDependencies, planDependencies } from './dependencies/dependency-plan.ts';
 import { ADDON_LOADERS } from './dependencies/native-packages.ts';
+import type { ReadClient } from './import-plugin.ts';
 import { packTree } from './pack-tree.ts';
 import { filesOf, sizeOf } from './sizes.ts';
 
@@ -24,6 +25,7 @@ export interface BundleOptions {
   readonly root: string;
   readonly entrypoint: string;
   readonly dependencies: DependencyCache;
+  readonly readClient: ReadClient | undefined;
   readonly log: (text: string) => void;
   readonly signal: AbortSignal;
 }
@@ -39,11 +41,12 @@ const COMPILER_OPTIONS = [
 ];
 
 /** @throws {BuildFailure} @throws the signal's reason */
-export async function bundleWithDependencies({ kind, root, entrypoint, dependencies, log, signal }: BundleOptions): Promise<Packed> {
+export async function bundleWithDependencies(options: BundleOptions): Promise<Packed> {
+  const { kind, root, entrypoint, dependencies, readClient, log, signal } = options;
   const started = performance.now();
   const request: BundleRequest = {
     entrypoint,
-    scope: { kind, root, knowsJsr: dependencies.knowsJsr, dependencies: undefined, mode: 'survey' },
+    scope: { kind, root, knowsJsr: dependencies.knowsJsr, readClient, dependencies: undefined, mode: 'survey' },
     compilerOptions: await compilerOptionsOf(root),
   };
   const tell = (bundled: Bundle): Bundle => {
@@ -56,6 +59,7 @@ export async function bundleWithDependencies({ kind, root, entrypoint, dependenc
   // Most functions import no package: for them the survey is the build.
   const survey = await bundle(request, signal);
   const { specifiers, open } = survey.findings;
+  if (survey.findings.ownClient && (await dependsOn({ root, entrypoint, name: '@martlet/sdk' }))) open.add('@martlet/sdk');
   const meetsAddon = survey.findings.addons || [...survey.packages].some((name) => ADDON_LOADERS.has(name));
   if (specifiers.size === 0 && open.size === 0 && !meetsAddon) return { bundle: tell(survey), tree: Buffer.alloc(0), manifest: undefined };
 

@@ -5,7 +5,7 @@ import { context, type BuildOptions, type BuildResult, type Message, type Metafi
 import type { BuildProblem } from '../../ports/builder.ts';
 import { BuildFailure, createPathNames, plainProblem, problemAt, problemsOf, type PathNames } from './build-problems.ts';
 import { hidePath } from './hide-path.ts';
-import { createFindings, importPlugin, type ImportFindings, type ImportScope } from './import-plugin.ts';
+import { CLIENT_NAMESPACE, createFindings, importPlugin, type ImportFindings, type ImportScope } from './import-plugin.ts';
 
 export interface BundleRequest {
   readonly entrypoint: string;
@@ -111,7 +111,7 @@ function finish({
   const { root } = scope;
   const names = namesOf(request);
   const inputs = Object.keys(built.metafile.inputs).filter(
-    (input) => input !== '<runtime>' && !input.startsWith('data:') && !input.startsWith('<'),
+    (input) => input !== '<runtime>' && !input.startsWith('data:') && !input.startsWith('<') && !isClient(input),
   );
   const files = inputs.map((input) => resolve(root, input));
   assertInside({ request, metafile: built.metafile });
@@ -153,7 +153,7 @@ function assertInside({ request, metafile }: { request: BundleRequest; metafile:
   const { root } = scope;
   for (const [importer, { imports }] of Object.entries(metafile.inputs)) {
     for (const { path, original, external } of imports) {
-      if (external === true || path.startsWith('<') || path.startsWith('data:')) continue;
+      if (external === true || path.startsWith('<') || path.startsWith('data:') || isClient(path)) continue;
       const target = resolve(root, path);
       if (names.nameOf(target) !== undefined || (scope.kind === 'folder' && isInstalled(target))) continue;
       if (scope.kind === 'folder' && isInstalled(resolve(root, importer))) continue;
@@ -189,6 +189,8 @@ function packageOf(file: string): string | undefined {
 function isInstalled(path: string): boolean {
   return dirname(path).split(/[\\/]/).includes('node_modules');
 }
+
+const isClient = (input: string): boolean => input.startsWith(`${CLIENT_NAMESPACE}:`);
 
 function isBuildError(error: unknown): error is Error & { errors: Message[] } {
   return error instanceof Error && 'errors' in error && Array.isArray(error.errors);

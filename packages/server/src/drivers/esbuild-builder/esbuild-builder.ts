@@ -13,6 +13,7 @@ import { BuildFailure, plainProblem } from './build-problems.ts';
 import { bundleWithDependencies, type Packed } from './bundle-with-dependencies.ts';
 import { createDependencyCache, type DependencyCache } from './dependencies/dependency-cache.ts';
 import { filesOf, sizeOf } from './sizes.ts';
+import type { ReadClient } from './import-plugin.ts';
 import { readSettings, type Settings } from './settings/read-settings.ts';
 import { unpackArchive } from './unpack-archive.ts';
 
@@ -28,6 +29,8 @@ export interface EsbuildBuilderOptions {
   readonly npmPath?: string;
   /** Registry that has the packages of JSR in npm's format. Default: none; imports of `jsr:` are then a problem that says so. */
   readonly jsrRegistry?: string;
+  /** The platform's own client, for functions that have not installed one. */
+  readonly readClient?: ReadClient;
   /** Further flags for npm. */
   readonly npmFlags?: readonly string[];
   readonly log: Log;
@@ -57,7 +60,7 @@ export function createEsbuildBuilder(options: EsbuildBuilderOptions): Builder {
         input.source.kind === 'folder'
           ? await realpath(input.source.path)
           : await workspace.unpack(input.source.bytes, { limits: options.limits, log, signal });
-      return { ok: true, output: await buildFolder({ input, root, dependencies, log, signal }) };
+      return { ok: true, output: await buildFolder({ input, root, dependencies, readClient: options.readClient, log, signal }) };
     } catch (error) {
       if (!(error instanceof BuildFailure)) throw error;
       return { ok: false, code: error.code, problems: error.problems };
@@ -117,18 +120,19 @@ interface FolderBuild {
   /** A real path. */
   readonly root: string;
   readonly dependencies: DependencyCache;
+  readonly readClient: ReadClient | undefined;
   readonly log: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
-async function buildFolder({ input, root, dependencies, log, signal }: FolderBuild): Promise<BuildOutput> {
+async function buildFolder({ input, root, dependencies, readClient, log, signal }: FolderBuild): Promise<BuildOutput> {
   const { entrypoint, source } = await readEntrypoint(root, input.entrypoint);
   if (!COMMANDS.test(input.commands))
     log(`Build commands other than "npm install" and "npm ci" are not run: ${JSON.stringify(input.commands)}\n`);
   // Both are awaited whatever comes of the other: the folder is removed when this returns. Settings are told first.
   const [settings, packed] = await Promise.allSettled([
     readSettings(root, entrypoint, source),
-    bundleWithDependencies({ kind: input.source.kind, root, entrypoint, dependencies, log, signal }),
+    bundleWithDependencies({ kind: input.source.kind, root, entrypoint, dependencies, readClient, log, signal }),
   ]);
   if (settings.status === 'rejected') throw settings.reason;
   if (packed.status === 'rejected') throw packed.reason;

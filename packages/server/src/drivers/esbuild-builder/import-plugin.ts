@@ -15,11 +15,16 @@ export interface ImportScope {
   /** Of the source. A real path. */
   readonly root: string;
   readonly knowsJsr: boolean;
+  /** Code of the platform's own client, for functions that have not installed one; undefined: there is none. */
+  readonly readClient: ReadClient | undefined;
   /** Undefined until they are installed. */
   readonly dependencies: { readonly plan: DependencyPlan; readonly tree: Dependencies } | undefined;
   /** `survey` leaves packages open that are not there yet; `external` leaves all to be loaded at run time. */
   readonly mode: 'survey' | 'bundle' | 'external';
 }
+
+/** Gives one entry of `@martlet/sdk` as a module without imports. */
+export type ReadClient = (specifier: string) => Promise<string>;
 
 /** What a pass over the sources found out. */
 export interface ImportFindings {
@@ -27,16 +32,21 @@ export interface ImportFindings {
   readonly specifiers: Map<string, PackageSpecifier>;
   /** Bare imports that were left open since nothing is installed yet. */
   readonly open: Set<string>;
+  /** Whether the platform's own client went in. */
+  ownClient: boolean;
   /** Addons that were met. */
   addons: boolean;
 }
 
 export const RUNTIME_MODULE = 'base44:runtime';
+/** Where modules come from that are no files: esbuild writes it before their names. */
+export const CLIENT_NAMESPACE = 'martlet-client';
+const CLIENT = /^@martlet\/sdk(?:\/admin)?$/;
 /** Marks our own questions to esbuild, so that they are not answered by us again. */
 const ASKED = Symbol('asked');
 
 export function createFindings(): ImportFindings {
-  return { specifiers: new Map(), open: new Set(), addons: false };
+  return { specifiers: new Map(), open: new Set(), ownClient: false, addons: false };
 }
 
 export function importPlugin(scope: ImportScope, findings: ImportFindings): Plugin {
@@ -49,6 +59,10 @@ export function importPlugin(scope: ImportScope, findings: ImportFindings): Plug
         if (/^(https?|npm|jsr|base44):/.test(args.path)) return resolveScheme({ build, args, scope, findings });
         return isInstalled(args.resolveDir) ? resolveInside({ build, args, scope }) : resolveBare({ build, args, scope, findings });
       });
+      build.onLoad({ filter: CLIENT, namespace: CLIENT_NAMESPACE }, async ({ path }) => ({
+        contents: (await scope.readClient?.(path)) ?? '',
+        loader: 'js',
+      }));
       build.onLoad({ filter: /\.node$/ }, () => {
         findings.addons = true;
         return { contents: '', loader: 'empty' };
@@ -104,18 +118,30 @@ async function resolveBare({ build, args, scope, findings }: Question): Promise<
   const isLocal = local.errors.length === 0;
   // A package may import itself by its own name.
   if (isLocal && isBelow(local.path, scope.root) && !isInstalled(local.path)) return answer(local);
-  if (scope.mode === 'external') return { path: args.path, external: true };
-  if (isLocal && scope.kind === 'folder') return answer(local);
+  if (scope.mode === 'external' && !isOwnClient(args.path, scope)) return { path: args.path, external: true };
+  // In this repository the name leads to the sources of the client, which are no part of the project.
+  const isWorkspace = isLocal && !isInstalled(local.path) && isOwnClient(args.path, scope);
+  if (isLocal && scope.kind === 'folder' && !isWorkspace) return answer(local);
   if (scope.dependencies !== undefined) {
     const { folder } = scope.dependencies.tree;
     const found = await ask(build, args, { path: args.path, folder });
     if (found.errors.length === 0 && isBelow(found.path, folder)) return answer(found);
-  } else if (scope.mode === 'survey') {
+  } else if (scope.mode === 'survey' && !isOwnClient(args.path, scope)) {
     findings.open.add(args.path);
     return { path: args.path, external: true };
   }
+  // Without a version of its own a function gets the client that fits this server.
+  if (isOwnClient(args.path, scope)) {
+    findings.ownClient = true;
+    return { path: args.path, namespace: CLIENT_NAMESPACE };
+  }
   // esbuild asks once more and then tells it better: it knows which `require` has a `catch` around.
   return isLocal ? wrong(notADependency(args.path)) : undefined;
+}
+
+/** Whether the platform's client is what is meant: the project does not depend on one. */
+function isOwnClient(path: string, { readClient, dependencies }: ImportScope): boolean {
+  return readClient !== undefined && CLIENT.test(path) && dependencies?.plan.asksFor('@martlet/sdk') !== true;
 }
 
 function ask(build: PluginBuild, args: OnResolveArgs, { path, folder }: { path: string; folder: string }): Promise<ResolveResult> {

@@ -23,13 +23,19 @@ interface VaultKey {
   readonly bytes: Buffer;
 }
 
+export interface LocalVault extends Vault {
+  /** Names of its keys, the one that seals first. They tell keys apart, and nothing about them. */
+  readonly keyIds: readonly string[];
+}
+
 /** @throws {Error} when a key is not valid, or the file cannot be read or made */
-export function createLocalVault(options: LocalVaultOptions): Vault {
+export function createLocalVault(options: LocalVaultOptions): LocalVault {
   const keys = 'keyFile' in options ? readKeyFile(options.keyFile) : options.keys.map((text, index) => parseKey(text, `key ${index + 1}`));
   const [first] = keys;
   if (first === undefined) throw new Error('Cannot open the vault: there is no key.');
   const byId = new Map(keys.map((key) => [key.id, key.bytes]));
   return {
+    keyIds: keys.map(({ id }) => id),
     seal: (plain, context) => seal(first, plain, context),
     open: (sealed, context) => open(byId, sealed, context),
   };

@@ -75,15 +75,26 @@ const executionReaders: AttributeReaders<typeof executionAttributes, ExecutionRo
   duration: (row) => row.runMs,
 };
 
+/** With all that belongs to them. @returns how many */
+export function removeExecutions(tables: MemoryTables, test: (row: ExecutionRow) => boolean): number {
+  const { executions, executionLines, jobs, jobRequests, attempts, idempotencyKeys } = tables;
+  const gone = executions.delete(test);
+  const ids = new Set(gone.map((row) => row.id));
+  for (const id of ids) {
+    executionLines.delete(id);
+    jobRequests.delete(id);
+  }
+  jobs.delete((job) => ids.has(job.executionId));
+  attempts.splice(0, attempts.length, ...attempts.filter((attempt) => !ids.has(attempt.executionId)));
+  for (const [key, { executionId }] of idempotencyKeys) if (ids.has(executionId)) idempotencyKeys.delete(key);
+  return gone.length;
+}
+
 export function memoryExecutions(tables: MemoryTables): ExecutionStore {
-  const { executions, executionLines } = tables;
+  const { executions, executionLines, jobs } = tables;
   const isTerminal = (row: ExecutionRow) => row.status === 'completed' || row.status === 'failed';
 
-  function remove(test: (row: ExecutionRow) => boolean): number {
-    const gone = executions.delete(test);
-    for (const row of gone) executionLines.delete(row.id);
-    return gone.length;
-  }
+  const remove = (test: (row: ExecutionRow) => boolean): number => removeExecutions(tables, test);
 
   function writeOne({ row, lines }: ExecutionWrite): void {
     const old = executions.get(row.id);
@@ -120,8 +131,10 @@ export function memoryExecutions(tables: MemoryTables): ExecutionStore {
     lines: async (id) => executionLines.get(id) ?? [],
     delete: async (projectId, functionId, id) =>
       remove((row) => row.projectId === projectId && row.functionId === functionId && row.id === id) > 0,
-    async failInterrupted(endedAt) {
-      const interrupted = executions.rows((row) => row.status === 'waiting' || row.status === 'processing');
+    async failInterrupted(endedAt, begunBefore = Number.POSITIVE_INFINITY) {
+      const interrupted = executions.rows(
+        (row) => (row.status === 'waiting' || row.status === 'processing') && row.createdAt < begunBefore && jobs.get(row.id) === null,
+      );
       for (const row of interrupted)
         executions.put({ ...row, status: 'failed', errorCode: 'execution_interrupted', endedAt, updatedAt: endedAt });
       return interrupted.length;

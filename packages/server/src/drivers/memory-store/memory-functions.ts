@@ -2,6 +2,8 @@
 import { PlatformError } from '@martlet/protocol';
 import type { functionAttributes, keyAttributes, variableAttributes } from '../../domain/list-attributes.ts';
 import type { FunctionRow, FunctionStore, KeyRow, KeyStore, ProjectStore, VariableRow, VariableStore } from '../../ports/store.ts';
+import { removeExecutions } from './memory-executions.ts';
+import { followSettings } from './memory-schedules.ts';
 import { listRows, type AttributeReaders } from './list-rows.ts';
 import { changed } from './memory-table.ts';
 import { functionKey, type MemoryTables } from './memory-tables.ts';
@@ -29,7 +31,7 @@ export function memoryKeys({ keys }: MemoryTables): KeyStore {
   return {
     async insert(row) {
       if (keys.first((other) => other.id === row.id || other.hash === row.hash) !== null)
-        throw new PlatformError('general_server_error', 'Cannot add a key: its id or hash exists already.');
+        throw new PlatformError('key_already_exists', `A key with the id "${row.id}" exists already.`);
       keys.put(row);
     },
     getByHash: async (hash) => keys.first((row) => row.hash === hash),
@@ -80,8 +82,10 @@ export function memoryFunctions(tables: MemoryTables): FunctionStore {
     async insert(row) {
       refuseTaken(row, null);
       functions.put(row);
+      followSettings(tables, row);
     },
     get: async (projectId, id) => functions.get(functionKey(projectId, id)),
+    listeners: async (projectId) => functions.rows((row) => row.projectId === projectId && row.events.length > 0),
     async getByPath(projectId, paths) {
       const rows = functions.rows((row) => row.projectId === projectId);
       return paths.map((path) => rows.find((row) => row.path === path)).find((row) => row !== undefined) ?? null;
@@ -99,13 +103,16 @@ export function memoryFunctions(tables: MemoryTables): FunctionStore {
       const row = functions.get(functionKey(projectId, id));
       if (row === null) return null;
       refuseTaken(changed(row, change), row);
-      return functions.put(changed(row, change));
+      const put = functions.put(changed(row, change));
+      followSettings(tables, put);
+      return put;
     },
     async delete(projectId, id) {
       const isOf = (row: { projectId: string; functionId: string | null }) => row.projectId === projectId && row.functionId === id;
-      for (const row of tables.executions.delete(isOf)) tables.executionLines.delete(row.id);
+      removeExecutions(tables, isOf);
       for (const row of tables.deployments.delete(isOf)) tables.buildLogs.delete(row.id);
       tables.variables.delete(isOf);
+      tables.schedules.delete(isOf);
       return functions.delete((row) => row.projectId === projectId && row.id === id).length > 0;
     },
   };

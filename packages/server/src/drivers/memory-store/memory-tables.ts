@@ -1,6 +1,11 @@
 /** All that the store in memory holds. Lines and build logs are under the id of their execution or deployment. */
 import type { LogLine } from '@martlet/protocol';
 import type { DeploymentRow, ExecutionRow, FunctionRow, KeyRow, ProjectRow, VariableRow } from '../../ports/store.ts';
+import type { NewDecision } from '../../ports/store/decision-store.ts';
+import type { AttemptRow, JobRequest, JobRow } from '../../ports/store/job-store.ts';
+import type { EventRow } from '../../ports/store/event-store.ts';
+import type { ScheduleRow } from '../../ports/store/schedule-store.ts';
+import type { NodeRow } from '../../ports/store/node-store.ts';
 import { createMemoryTable, type MemoryTable } from './memory-table.ts';
 
 export interface MemoryTables {
@@ -12,6 +17,14 @@ export interface MemoryTables {
   readonly variables: MemoryTable<VariableRow>;
   readonly executions: MemoryTable<ExecutionRow>;
   readonly executionLines: Map<string, readonly LogLine[]>;
+  readonly jobs: MemoryTable<JobRow>;
+  readonly schedules: MemoryTable<ScheduleRow>;
+  readonly events: MemoryTable<EventRow>;
+  readonly jobRequests: Map<string, { readonly request: JobRequest; readonly body: Uint8Array }>;
+  readonly attempts: AttemptRow[];
+  readonly idempotencyKeys: Map<string, { readonly hash: string; readonly executionId: string }>;
+  readonly decisions: NewDecision[];
+  readonly nodes: Map<string, NodeRow>;
 }
 
 export function createMemoryTables(): MemoryTables {
@@ -24,7 +37,19 @@ export function createMemoryTables(): MemoryTables {
     variables: createMemoryTable((row) => JSON.stringify([row.projectId, row.functionId, row.id])),
     executions: createMemoryTable((row) => row.id),
     executionLines: new Map(),
+    jobs: createMemoryTable((row) => row.executionId),
+    schedules: createMemoryTable((row) => functionKey(row.projectId, row.id)),
+    events: createMemoryTable<EventRow>(eventKey),
+    jobRequests: new Map(),
+    attempts: [],
+    idempotencyKeys: new Map(),
+    decisions: [],
+    nodes: new Map(),
   };
+}
+
+export function eventKey({ projectId, source, id }: Pick<EventRow, 'projectId' | 'source' | 'id'>): string {
+  return JSON.stringify([projectId, source, id]);
 }
 
 export function functionKey(projectId: string, id: string): string {

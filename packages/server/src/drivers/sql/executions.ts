@@ -1,8 +1,9 @@
 /** Statements about executions and their log lines, but the write of a batch: each dialect has its own fastest way. */
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { ErrorCode, ExecutionStatus, LogLine, Trigger } from '@martlet/protocol';
 import type { executionAttributes } from '../../domain/list-attributes.ts';
 import type { ExecutionRow, Filter, ListQuery, Page } from '../../ports/store.ts';
+import { ownerKey } from './owner-key.ts';
 import { listPage, type AttributeColumns } from './list-page.ts';
 import type { Cell } from './row-codec.ts';
 import type { Database, ExecutionTable } from './schema.ts';
@@ -12,6 +13,8 @@ export const executionColumns = [
   'id',
   'created_at',
   'updated_at',
+  'project_key',
+  'function_key',
   'project_id',
   'function_id',
   'deployment_id',
@@ -28,7 +31,7 @@ export const executionColumns = [
 ] as const satisfies readonly (keyof ExecutionTable)[];
 
 /** Columns that a later write of the same execution leaves as they are; so their indexes need no change. */
-const fixed: ReadonlySet<string> = new Set(['id', 'created_at', 'project_id', 'function_id']);
+const fixed: ReadonlySet<string> = new Set(['id', 'created_at', 'project_key', 'function_key', 'project_id', 'function_id']);
 export const changingExecutionColumns = executionColumns.filter((column) => !fixed.has(column));
 
 /** Appends the cells of a row: written out, since one call per field would cost more than the cells. */
@@ -37,6 +40,8 @@ export function appendExecution(cells: Cell[], row: ExecutionRow): void {
     row.id,
     row.createdAt,
     row.updatedAt,
+    ownerKey(row.projectId),
+    ownerKey(row.projectId, row.functionId),
     row.projectId,
     row.functionId,
     row.deploymentId,
@@ -66,10 +71,12 @@ function toFacts(row: ExecutionRow) {
     row.memoryPeakBytes,
     row.cpuMicros,
     row.logsDroppedBytes,
+    row.scheduledAt,
+    row.attempt,
   ] as const;
 }
 
-function decode(raw: object): ExecutionRow {
+export function decodeExecution(raw: object): ExecutionRow {
   const cells = raw as ExecutionTable;
   const facts = JSON.parse(cells.facts) as ReturnType<typeof toFacts>;
   return {
@@ -97,6 +104,9 @@ function decode(raw: object): ExecutionRow {
     memoryPeakBytes: facts[7],
     cpuMicros: facts[8],
     logsDroppedBytes: facts[9],
+    // Rows of the first version end before these.
+    scheduledAt: facts[10] ?? null,
+    attempt: facts[11] ?? 0,
     endedAt: cells.ended_at,
   };
 }
@@ -124,23 +134,29 @@ export async function getExecution(db: Database, at: { projectId: string; functi
 
 export async function findExecution(db: Database, at: { projectId: string; id: string }): Promise<ExecutionRow | null> {
   const raw = await db.selectFrom('executions').selectAll().where('id', '=', at.id).executeTakeFirst();
-  return raw?.project_id === at.projectId ? decode(raw) : null;
+  return raw?.project_id === at.projectId ? decodeExecution(raw) : null;
 }
 
 export function listExecutions(
   db: Database,
   at: { projectId: string; functionId: string | null; readerUserId: string | undefined; query: ListQuery },
 ): Promise<Page<ExecutionRow>> {
-  const scope = [sql`project_id = ${at.projectId}`];
-  if (at.functionId !== null) scope.push(sql`function_id = ${at.functionId}`);
+  const scope = ownedBy(at.projectId, at.functionId);
   // Written as in the partial index, which a bound value would not match.
   const search = at.query.filters.some(isFailedOnly) ? [sql`status = 'failed'`] : [];
   if (at.readerUserId !== undefined) scope.push(sql`user_id = ${at.readerUserId}`);
   return listPage(
     db,
-    { noun: 'Execution', table: 'executions', scope, search, attributes, insertion: ['created_at', 'seq'], decode },
+    { noun: 'Execution', table: 'executions', scope, search, attributes, insertion: ['created_at', 'seq'], decode: decodeExecution },
     at.query,
   );
+}
+
+/** The number finds the rows, the ids make sure of them. */
+export function ownedBy(projectId: string, functionId: string | null): RawBuilder<unknown>[] {
+  const scope = [sql`project_id = ${projectId}`];
+  if (functionId === null) return [sql`project_key = ${ownerKey(projectId)}`, ...scope];
+  return [sql`function_key = ${ownerKey(projectId, functionId)}`, ...scope, sql`function_id = ${functionId}`];
 }
 
 /** The one status that people search for among many; each further index costs every execution a tenth of its write. */
@@ -161,32 +177,38 @@ export async function deleteExecution(db: Database, at: { projectId: string; fun
     .where('function_id', '=', at.functionId)
     .executeTakeFirst();
   if (result.numDeletedRows === 0n) return false;
-  await db.deleteFrom('execution_logs').where('execution_id', '=', at.id).execute();
+  for (const table of belongings) await db.deleteFrom(table).where('execution_id', '=', at.id).execute();
   return true;
 }
 
-export async function failInterrupted(db: Database, endedAt: number): Promise<number> {
+export async function failInterrupted(db: Database, { endedAt, begunBefore }: { endedAt: number; begunBefore: number }): Promise<number> {
   const result = await db
     .updateTable('executions')
     .set({ status: 'failed', error_code: 'execution_interrupted', ended_at: endedAt, updated_at: endedAt })
     // Written as in the partial index, which a bound value would not match.
     .where(sql<boolean>`status in ('waiting', 'processing')`)
+    .where('queue', 'is', null)
+    .where('created_at', '<', begunBefore)
     .executeTakeFirst();
   return Number(result.numUpdatedRows);
 }
 
 /** @returns how many were deleted; fewer than `limit` when none is left */
 export async function deleteExecutionsOf(db: Database, at: { projectId: string; id: string; limit: number }): Promise<number> {
-  return deleteThese(db, sql`project_id = ${at.projectId} and function_id = ${at.id} order by created_at, seq limit ${at.limit}`);
+  return deleteThese(db, sql`${sql.join(ownedBy(at.projectId, at.id), sql` and `)} order by created_at, seq limit ${at.limit}`);
 }
 
 export async function deleteEndedBefore(db: Database, at: { time: number; limit: number }): Promise<number> {
   return deleteThese(db, sql`ended_at < ${at.time} order by ended_at, seq limit ${at.limit}`);
 }
 
-/** Lines first: they find their executions by the same choice, which is stable within a transaction. */
+/** What an execution leaves in other tables. */
+export const belongings = ['execution_logs', 'execution_requests', 'execution_attempts', 'idempotency_keys'] as const;
+
+/** Belongings first: they find their executions by the same choice, which is stable within a transaction. */
 async function deleteThese(db: Database, choice: ReturnType<typeof sql>): Promise<number> {
-  await sql`delete from execution_logs where execution_id in (select id from executions where ${choice})`.execute(db);
+  for (const table of belongings)
+    await sql`delete from ${sql.table(table)} where execution_id in (select id from executions where ${choice})`.execute(db);
   const result = await sql`delete from executions where id in (select id from executions where ${choice})`.execute(db);
   return Number(result.numAffectedRows ?? 0);
 }

@@ -2,13 +2,23 @@
  * Every statement by name, so that it can be asked for across a thread, with the lane it takes: `write` changes
  * something; `point` reads a few rows by key and must never wait for a list; `list` may take long.
  */
-import * as deployments from './deployments.ts';
+import * as claims from './queue/claims.ts';
+import * as decisions from './queue/decisions.ts';
+import * as deployments from './control/deployments.ts';
+import { enqueueJobs } from './queue/enqueue.ts';
 import * as executions from './executions.ts';
-import * as functions from './functions.ts';
-import * as keys from './keys.ts';
-import * as projects from './projects.ts';
+import * as functions from './control/functions.ts';
+import * as jobs from './queue/jobs.ts';
+import * as keys from './control/keys.ts';
+import * as nodes from './queue/nodes.ts';
+import * as projects from './control/projects.ts';
+import * as events from './triggers/events.ts';
+import * as schedules from './triggers/schedules.ts';
+import { identityOperations } from './identity/identity-operations.ts';
+import type { EventRow } from '../../ports/store/event-store.ts';
 import type { Database } from './schema.ts';
-import * as variables from './variables.ts';
+import * as settling from './queue/settle-jobs.ts';
+import * as variables from './control/variables.ts';
 
 export const operations = {
   'projects.get': { lane: 'point', run: projects.getProject },
@@ -24,6 +34,7 @@ export const operations = {
 
   'functions.insert': { lane: 'write', run: functions.insertFunction },
   'functions.get': { lane: 'point', run: functions.getFunction },
+  'functions.listeners': { lane: 'point', run: functions.listListeners },
   'functions.getByPath': { lane: 'point', run: functions.getFunctionByPath },
   'functions.list': { lane: 'list', run: functions.listFunctions },
   'functions.update': { lane: 'write', run: functions.updateFunction },
@@ -54,7 +65,70 @@ export const operations = {
   'executions.delete': { lane: 'write', run: executions.deleteExecution },
   'executions.failInterrupted': { lane: 'write', run: executions.failInterrupted },
   'executions.deleteEndedBefore': { lane: 'write', run: executions.deleteEndedBefore },
+
+  'jobs.enqueue': { lane: 'write', run: enqueueJobs },
+  'jobs.groups': { lane: 'point', run: claims.readyGroups },
+  'jobs.claim': { lane: 'write', run: claims.claimJobs },
+  'jobs.settle': { lane: 'write', run: settling.settleJobs },
+  'jobs.addLines': { lane: 'write', run: settling.addJobLines },
+  'jobs.release': { lane: 'write', run: settling.releaseJobs },
+  'jobs.promote': { lane: 'write', run: jobs.promoteJobs },
+  'jobs.expire': { lane: 'write', run: jobs.expireJobs },
+  'jobs.nextDue': { lane: 'point', run: jobs.nextDueJob },
+  'jobs.cancel': { lane: 'write', run: jobs.cancelJob },
+  'jobs.cancelRequests': { lane: 'point', run: jobs.jobCancelRequests },
+  'jobs.lost': { lane: 'list', run: jobs.lostJobs },
+  'jobs.get': { lane: 'point', run: jobs.getJob },
+  'jobs.payload': { lane: 'point', run: jobs.getJobPayload },
+  'jobs.attempts': { lane: 'point', run: jobs.listAttempts },
+  'jobs.listDead': { lane: 'list', run: jobs.listDeadJobs },
+  'jobs.purgeDead': { lane: 'write', run: jobs.purgeDeadJobs },
+  'jobs.depth': { lane: 'point', run: jobs.jobDepth },
+
+  'schedules.insert': { lane: 'write', run: schedules.insertSchedule },
+  'schedules.get': { lane: 'point', run: schedules.getSchedule },
+  'schedules.list': { lane: 'list', run: schedules.listSchedules },
+  'schedules.update': { lane: 'write', run: schedules.updateSchedule },
+  'schedules.delete': { lane: 'write', run: schedules.deleteSchedule },
+  'schedules.due': { lane: 'point', run: schedules.dueSchedules },
+  'schedules.nextDue': { lane: 'point', run: schedules.nextDueSchedule },
+  'schedules.advance': { lane: 'write', run: schedules.advanceSchedules },
+
+  'events.append': { lane: 'write', run: events.appendEvents },
+  'events.get': { lane: 'point', run: events.getEvent },
+  'events.list': { lane: 'list', run: events.listEvents },
+  'events.pending': { lane: 'point', run: events.pendingEvents },
+  'events.dispatch': { lane: 'write', run: events.dispatchEvent },
+  'events.deleteBefore': { lane: 'write', run: events.deleteEventsBefore },
+  'events.announce': { lane: 'write', run: announce },
+
+  'decisions.append': { lane: 'write', run: decisions.appendDecisions },
+  'decisions.list': { lane: 'point', run: decisions.listDecisions },
+  'decisions.deleteBefore': { lane: 'write', run: decisions.deleteDecisionsBefore },
+
+  'nodes.insert': { lane: 'write', run: nodes.insertNode },
+  'nodes.renew': { lane: 'write', run: nodes.renewNode },
+  'nodes.delete': { lane: 'write', run: nodes.deleteNode },
+  'nodes.deleteOthers': { lane: 'write', run: nodes.deleteOtherNodes },
+  'nodes.reap': { lane: 'write', run: nodes.reapNodes },
+  'nodes.list': { lane: 'point', run: nodes.listNodes },
+  ...identityOperations,
 } as const satisfies Record<string, { lane: Lane; run: (db: Database, input: never) => Promise<unknown> }>;
+
+/** A change and what it tells, in one commit. */
+async function announce(db: Database, { name, input, told }: Announcement): Promise<unknown> {
+  const changes: Readonly<Record<string, { readonly run: (db: Database, input: never) => Promise<unknown> }>> = operations;
+  const result = await changes[name]?.run(db, input as never);
+  if (result !== null && result !== false) await events.appendEvents(db, told);
+  return result;
+}
+
+export interface Announcement {
+  /** Of an operation in the lane `write`. */
+  readonly name: string;
+  readonly input: unknown;
+  readonly told: readonly EventRow[];
+}
 
 export type Lane = 'write' | 'point' | 'list';
 type Operations = typeof operations;

@@ -1,6 +1,6 @@
 /** Translates between rows of the port and rows of a table by one list of columns per noun. */
 
-export type Cell = string | number | null;
+export type Cell = string | number | Uint8Array | null;
 type Kind = 'plain' | 'flag' | 'json';
 export interface ColumnSpec {
   readonly column: string;

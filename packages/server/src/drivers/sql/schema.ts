@@ -3,10 +3,11 @@
  * and `seq` counts up in the order of insertion.
  */
 import type { Generated, Kysely } from 'kysely';
+import type { IdentityTables } from './identity/identity-tables.ts';
 
 export type Database = Kysely<Schema>;
 
-export interface Schema {
+export interface Schema extends IdentityTables {
   projects: ProjectTable;
   api_keys: KeyTable;
   functions: FunctionTable;
@@ -15,6 +16,15 @@ export interface Schema {
   variables: VariableTable;
   executions: ExecutionTable;
   execution_logs: ExecutionLogTable;
+  execution_requests: ExecutionRequestTable;
+  execution_attempts: ExecutionAttemptTable;
+  idempotency_keys: IdempotencyKeyTable;
+  decisions: DecisionTable;
+  nodes: NodeTable;
+  schedules: ScheduleTable;
+  events: EventTable;
+  webhooks: WebhookTable;
+  webhook_deliveries: WebhookDeliveryTable;
 }
 
 interface Table {
@@ -58,7 +68,7 @@ export interface FunctionTable extends Table {
   timeout_seconds: number;
   memory_mb: number;
   concurrency: number;
-  retries: number;
+  retries: Json;
   egress: Json;
   durability: string;
   deployment_retention: number;
@@ -104,6 +114,9 @@ export interface VariableTable extends Table {
 }
 
 export interface ExecutionTable extends Table {
+  /** Numbers for the ids, see `owner-key.ts`. */
+  project_key: number;
+  function_key: number;
   project_id: string;
   function_id: string;
   deployment_id: string;
@@ -118,6 +131,58 @@ export interface ExecutionTable extends Table {
   ended_at: number | null;
   /** What no list asks for, as a JSON array in the order of `executionFacts`. */
   facts: Json;
+  /** From here on null unless it is or was a job. */
+  queue: Generated<string | null>;
+  run_at: Generated<number | null>;
+  priority: Generated<number | null>;
+  expires_at: Generated<number | null>;
+  attempt: Generated<number | null>;
+  fence: Generated<number | null>;
+  node_id: Generated<string | null>;
+  concurrency_key: Generated<string | null>;
+  cancel_requested: Generated<Flag | null>;
+  job: Generated<Json | null>;
+}
+
+export interface ExecutionRequestTable {
+  execution_id: string;
+  request: Json;
+  body: Uint8Array;
+}
+
+export interface ExecutionAttemptTable {
+  seq: Generated<number>;
+  execution_id: string;
+  number: number;
+  fence: number;
+  node_id: string;
+  started_at: number;
+  ended_at: number | null;
+  error_code: string | null;
+}
+
+export interface IdempotencyKeyTable {
+  function_key: number;
+  key: string;
+  hash: string;
+  execution_id: string;
+}
+
+export interface DecisionTable {
+  seq: Generated<number>;
+  at: number;
+  project_id: string;
+  subject: string;
+  subject_id: string;
+  code: string;
+  text: string;
+}
+
+export interface NodeTable {
+  id: string;
+  name: string;
+  started_at: number;
+  lease_until: number;
 }
 
 export interface ExecutionLogTable {
@@ -125,4 +190,67 @@ export interface ExecutionLogTable {
   execution_id: string;
   /** The lines of one write, as a JSON array. */
   lines: Json;
+}
+
+export interface ScheduleTable extends Table {
+  project_id: string;
+  function_id: string;
+  name: string;
+  source: string;
+  expression: string;
+  timezone: string;
+  at: number | null;
+  enabled: Flag;
+  request: Json;
+  jitter_ms: number;
+  catch_up: Json;
+  overlap: string;
+  cursor_at: number;
+  next_due: number | null;
+  ran: number;
+  missed: number;
+  caught_up: number;
+  skipped: number;
+  last_tick: number | null;
+  last_execution_id: string | null;
+  open: Json;
+}
+
+export interface EventTable extends Table {
+  project_id: string;
+  source: string;
+  type: string;
+  subject: string;
+  time: number;
+  content_type: string;
+  data: Uint8Array;
+  origin: string;
+  fired: Json | null;
+  user_id: string | null;
+  hops: number;
+  dispatched_at: number | null;
+  started: number;
+}
+
+export interface WebhookTable extends Table {
+  project_id: string;
+  name: string;
+  direction: string;
+  enabled: Flag;
+  kind: string;
+  url: string;
+  events: Json;
+  secret: string;
+}
+
+export interface WebhookDeliveryTable extends Table {
+  project_id: string;
+  webhook_id: string;
+  event_id: string;
+  event_source: string;
+  status: string;
+  attempt: number;
+  next_at: number | null;
+  response_status: number;
+  error: string;
 }

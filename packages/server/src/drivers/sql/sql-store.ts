@@ -1,5 +1,10 @@
 /** The store's nouns over the named operations; a dialect says how an operation is run. */
-import type { ExecutionStore, Store } from '../../ports/store.ts';
+import type { ExecutionStore, StoreNouns } from '../../ports/store.ts';
+import type { EventRow, EventStore } from '../../ports/store/event-store.ts';
+import type { NodeStore } from '../../ports/store/node-store.ts';
+import type { JobStore } from '../../ports/store/job-store.ts';
+import type { ScheduleStore } from '../../ports/store/schedule-store.ts';
+import { createIdentityNouns } from './identity/identity-nouns.ts';
 import type { RunOperation } from './operations.ts';
 
 /** Executions that one transaction deletes with their function: about 20 ms in which nothing else is written. */
@@ -10,8 +15,9 @@ export interface SqlDialect {
   readonly writeExecutions: ExecutionStore['write'];
 }
 
-export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store, 'open' | 'close'> {
+export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<StoreNouns, 'nodes'> {
   return {
+    ...createIdentityNouns(run),
     projects: {
       get: (id) => run('projects.get', id),
       ensure: (row) => run('projects.ensure', row),
@@ -28,6 +34,7 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
     functions: {
       insert: (row) => run('functions.insert', row),
       get: (projectId, id) => run('functions.get', { projectId, id }),
+      listeners: (projectId) => run('functions.listeners', projectId),
       getByPath: (projectId, paths) => run('functions.getByPath', { projectId, paths }),
       list: (projectId, query, search) => run('functions.list', { projectId, query, search }),
       update: (projectId, id, change) => run('functions.update', { projectId, id, change }),
@@ -61,9 +68,75 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
       list: (projectId, functionId, query, readerUserId) => run('executions.list', { projectId, functionId, query, readerUserId }),
       lines: (id) => run('executions.lines', id),
       delete: (projectId, functionId, id) => run('executions.delete', { projectId, functionId, id }),
-      failInterrupted: (endedAt) => run('executions.failInterrupted', endedAt),
+      failInterrupted: (endedAt, begunBefore = Number.POSITIVE_INFINITY) => run('executions.failInterrupted', { endedAt, begunBefore }),
       deleteEndedBefore: (time, limit) => run('executions.deleteEndedBefore', { time, limit }),
     },
+    jobs: jobNoun(run),
+    schedules: scheduleNoun(run),
+    events: eventNoun(run),
+    decisions: {
+      append: (batch) => run('decisions.append', batch),
+      list: (at) => run('decisions.list', at),
+      deleteBefore: (time, limit) => run('decisions.deleteBefore', { time, limit }),
+    },
+  };
+}
+
+function scheduleNoun(run: RunOperation): ScheduleStore {
+  return {
+    insert: (row) => run('schedules.insert', row),
+    get: (projectId, id) => run('schedules.get', { projectId, id }),
+    list: (projectId, functionId, query) => run('schedules.list', { projectId, functionId, query }),
+    update: (projectId, id, change) => run('schedules.update', { projectId, id, change }),
+    delete: (projectId, id) => run('schedules.delete', { projectId, id }),
+    due: (now, limit) => run('schedules.due', { now, limit }),
+    nextDue: () => run('schedules.nextDue', undefined),
+    advance: (batch) => run('schedules.advance', batch),
+  };
+}
+
+function eventNoun(run: RunOperation): EventStore {
+  return {
+    append: (batch) => run('events.append', batch),
+    get: (projectId, source, id) => run('events.get', { projectId, source, id }),
+    list: (projectId, query) => run('events.list', { projectId, query }),
+    pending: (limit) => run('events.pending', limit),
+    dispatch: (what) => run('events.dispatch', what),
+    deleteBefore: (time, limit) => run('events.deleteBefore', { time, limit }),
+  };
+}
+
+/** Operations that are the change itself, as opposed to what prepares or follows it. */
+const CHANGES = /\.(insert|update|delete)$/;
+
+/** The nouns with `told` in the commit of the change that is made through them. */
+export function announcingNouns(dialect: SqlDialect, nodes: NodeStore, told: readonly EventRow[]): StoreNouns {
+  const { run } = dialect;
+  const announce = ((name, input) =>
+    CHANGES.test(name) ? run('events.announce', { name, input, told }) : run(name, input)) as RunOperation;
+  return { ...createSqlNouns({ ...dialect, run: announce }), nodes };
+}
+
+function jobNoun(run: RunOperation): JobStore {
+  return {
+    enqueue: (batch, decisions) => run('jobs.enqueue', { batch, decisions }),
+    groups: (limit, after) => run('jobs.groups', { limit, after }),
+    claim: (at) => run('jobs.claim', at),
+    settle: (batch) => run('jobs.settle', batch),
+    addLines: (batch) => run('jobs.addLines', batch),
+    release: (batch) => run('jobs.release', batch),
+    promote: (now, limit) => run('jobs.promote', { now, limit }),
+    expire: (now, limit) => run('jobs.expire', { now, limit }),
+    nextDue: () => run('jobs.nextDue', undefined),
+    cancel: (at) => run('jobs.cancel', at),
+    cancelRequests: (nodeId) => run('jobs.cancelRequests', nodeId),
+    lost: (limit) => run('jobs.lost', limit),
+    get: (projectId, executionId) => run('jobs.get', { projectId, executionId }),
+    payload: (projectId, executionId) => run('jobs.payload', { projectId, executionId }),
+    attempts: (projectId, executionId) => run('jobs.attempts', { projectId, executionId }),
+    listDead: (at) => run('jobs.listDead', at),
+    purgeDead: (at) => run('jobs.purgeDead', at),
+    depth: (at) => run('jobs.depth', at),
   };
 }
 

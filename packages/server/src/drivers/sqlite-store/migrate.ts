@@ -1,20 +1,21 @@
 /** Brings a database to the schema of this code, or refuses it: a newer one, or one whose past is not ours. */
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { ownerKey } from '../sql/owner-key.ts';
 import { StoreFault } from '../sql/store-fault.ts';
-import { start } from './migrations/0001-start.ts';
+import { migrations, type Migration, type SqlWords } from '../sql/migration.ts';
 
-export interface Migration {
-  /** Counts from 1 without gaps. */
-  readonly number: number;
-  readonly name: string;
-  readonly sql: string;
-}
-
-/** A released migration never changes: its checksum is on record in every database. */
-const migrations: readonly Migration[] = [start];
+const words: SqlWords = {
+  seq: 'integer primary key',
+  int: 'integer',
+  real: 'real',
+  bytes: 'blob',
+  strict: ' strict',
+  ownerKey: (projectId, functionId) => `owner_key(${projectId}, ${functionId})`,
+};
 
 export function migrate(db: DatabaseSync, all: readonly Migration[] = migrations): void {
+  db.function('owner_key', { deterministic: true }, (projectId, functionId) => ownerKey(String(projectId), String(functionId)));
   // Immediate: of two processes that start at once the second one waits, and then finds everything done.
   db.exec('begin immediate');
   try {
@@ -25,7 +26,7 @@ export function migrate(db: DatabaseSync, all: readonly Migration[] = migrations
     refuseForeignPast(applied, all);
     const record = db.prepare('insert into migrations (number, name, checksum, applied_at) values (?, ?, ?, ?)');
     for (const migration of all.slice(applied.length)) {
-      db.exec(migration.sql);
+      db.exec(migration.sql(words));
       record.run(migration.number, migration.name, checksumOf(migration), Date.now());
     }
     db.exec('commit');
@@ -60,5 +61,5 @@ function refuseForeignPast(applied: readonly Applied[], all: readonly Migration[
 }
 
 function checksumOf(migration: Migration): string {
-  return createHash('sha256').update(migration.sql).digest('hex');
+  return createHash('sha256').update(migration.sql(words)).digest('hex');
 }

@@ -6,7 +6,8 @@ import { PlatformError } from '@martlet/protocol';
 import type { Log } from '../../ports/log.ts';
 import type { Store } from '../../ports/store.ts';
 import { operations, type RunOperation } from '../sql/operations.ts';
-import { createSqlNouns } from '../sql/sql-store.ts';
+import { announcingNouns, createSqlNouns, type SqlDialect } from '../sql/sql-store.ts';
+import { createOnlyNode } from './only-node.ts';
 import { encodeBatch } from './execution-batch.ts';
 import { startThread, type ThreadLink } from './thread-link.ts';
 import type { RequestName } from './thread-messages.ts';
@@ -57,8 +58,12 @@ export function createSqliteStore({ path, log, threadUrl = new URL('./sqlite-thr
   }
 
   const run = ((name, input) => ask(operations[name].lane === 'list' ? 'reader' : 'writer', name, input)) as RunOperation;
+  const dialect: SqlDialect = { run, writeExecutions: async (batch) => void (await ask('writer', 'executions.write', encodeBatch(batch))) };
+  const nodes = createOnlyNode(run);
   return {
-    ...createSqlNouns({ run, writeExecutions: async (batch) => void (await ask('writer', 'executions.write', encodeBatch(batch))) }),
+    ...createSqlNouns(dialect),
+    nodes,
+    announcing: (told) => announcingNouns(dialect, nodes, told),
     open: () => (opening ??= open()),
     close: () => (closing ??= close()),
   };

@@ -2,14 +2,19 @@
 import type { Context } from 'hono';
 import type { Limits } from '@martlet/protocol';
 import type { Principal } from '../../domain/principal.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Store } from '../../ports/store.ts';
 import type { Deployments } from '../../services/deployments.ts';
 import type { Executions } from '../../services/executions.ts';
 import type { Functions } from '../../services/functions.ts';
+import type { Identity } from '../../services/identity/identity.ts';
 import type { Keys } from '../../services/keys.ts';
 import type { Principals } from '../../services/principals.ts';
+import type { DeadLetters } from '../../services/queue/dead-letters.ts';
+import type { Events } from '../../services/events/manage-events.ts';
+import type { Schedules } from '../../services/schedules/manage-schedules.ts';
 import type { Uploads } from '../../services/uploads.ts';
 import type { Variables } from '../../services/variables.ts';
 
@@ -19,10 +24,15 @@ export interface ApiOptions {
   readonly uploads: Uploads;
   readonly variables: Variables;
   readonly executions: Executions;
+  readonly deadLetters: DeadLetters;
+  readonly events: Events;
+  readonly schedules: Schedules;
   readonly keys: Keys;
   readonly principals: Principals;
+  readonly identity: Identity;
   readonly projects: Store['projects'];
   readonly ids: Ids;
+  readonly clock: Clock;
   readonly log: Log;
   readonly limits: Limits;
   /** Version of the server, as answers and error envelopes show it. */

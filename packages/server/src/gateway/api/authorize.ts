@@ -2,18 +2,23 @@
 import { PlatformError, type ErrorCode } from '@martlet/protocol';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
-import { holdsScope, missingScopes } from '../../domain/principal-scopes.ts';
+import { holdersOf, holdsScope, missingScopes } from '../../domain/principal-scopes.ts';
 import type { Principal } from '../../domain/principal.ts';
+import { assertAllowed, rateHeaders, type CallerRate } from '../../services/identity/caller-rate.ts';
 import { KEY_HEADERS, type Credentials } from '../../services/principals.ts';
+import { sessionOf } from '../session/session-credentials.ts';
 import type { ApiContext, ApiEnv, ApiOptions } from './api-context.ts';
 
 const PROJECT_HEADERS = ['x-appwrite-project', 'x-martlet-project'];
+const SESSION_HEADERS = ['x-appwrite-session', 'x-martlet-session'];
+const TOKEN_HEADERS = ['x-appwrite-jwt', 'x-martlet-jwt'];
 const BEARER = /^Bearer +(\S+)$/i;
 
 /** Finds principal and project before any route looks at its parameters. */
-export function identifyCaller({ principals, projects, defaultProject }: Pick<ApiOptions, 'principals' | 'projects' | 'defaultProject'>) {
+export function identifyCaller(options: Pick<ApiOptions, 'principals' | 'projects' | 'defaultProject' | 'origins'>) {
+  const { principals, projects, defaultProject } = options;
   return createMiddleware<ApiEnv>(async (c, next) => {
-    const principal = await principals.identify(readCredentials(c));
+    const principal = await principals.identify(readCredentials(c, options));
     c.set('principal', principal);
     c.set('projectId', projectOf(c, principal) ?? defaultProject);
     if ((await projects.get(c.var.projectId)) === null) {
@@ -21,6 +26,19 @@ export function identifyCaller({ principals, projects, defaultProject }: Pick<Ap
         'project_not_found',
         'Project with the requested ID could not be found. Please check the value of the X-Appwrite-Project header to ensure the correct project ID is being used.',
       );
+    }
+    await next();
+  });
+}
+
+/** Refuses a caller that asks too often, and tells every caller how much of its allowance is left. */
+export function boundCaller(rate: CallerRate | undefined, { clock }: Pick<ApiOptions, 'clock'>) {
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    if (rate !== undefined) {
+      const verdict = rate.take(c.var.principal, c.env.clientIp);
+      const headers = rateHeaders(verdict, clock.now());
+      for (let at = 0; at + 1 < headers.length; at += 2) c.header(headers[at] ?? '', headers[at + 1]);
+      assertAllowed(verdict);
     }
     await next();
   });
@@ -52,7 +70,17 @@ export function openTo(scopes: string | readonly [string, ...string[]], body: Bo
     c.req.raw = ownRequest(c.req.raw);
     return bounded(c, next);
   });
-  return { middleware, security: accepted.map((scope) => ({ apiKey: [scope] })) };
+  return { middleware, security: describeHolders(accepted) };
+}
+
+function describeHolders(accepted: readonly string[]): Record<string, string[]>[] {
+  const { guests, users, keys } = holdersOf(accepted);
+  return [
+    ...keys.map((scope) => ({ apiKey: [scope] })),
+    ...(users ? [{ session: [] }, { userToken: [] }] : []),
+    // In OpenAPI an empty requirement says that nothing is asked for.
+    ...(guests ? [{}] : []),
+  ];
 }
 
 /**
@@ -66,21 +94,44 @@ function ownRequest(request: Request): Request {
   return new Request(url, init);
 }
 
-export function readCredentials(c: ApiContext): Credentials {
-  const apiKey = KEY_HEADERS.map((name) => c.req.header(name)).find((value) => value !== undefined && value !== '');
-  return { apiKey, bearer: BEARER.exec(c.req.header('authorization') ?? '')?.[1] };
+function readCredentials(c: ApiContext, { defaultProject, origins }: Pick<ApiOptions, 'defaultProject' | 'origins'>): Credentials {
+  const project = namedProject(c);
+  const session = sessionOf(
+    {
+      cookie: c.req.header('cookie'),
+      session: firstHeader(c, SESSION_HEADERS),
+      fallback: c.req.header('x-fallback-cookies'),
+      origin: c.req.header('origin'),
+      host: c.req.header('host'),
+      fetchSite: c.req.header('sec-fetch-site'),
+    },
+    project ?? defaultProject,
+    origins,
+  );
+  const bearer = BEARER.exec(c.req.header('authorization') ?? '')?.[1];
+  return { apiKey: readKey(c), bearer, session, token: firstHeader(c, TOKEN_HEADERS), project };
+}
+
+export const readKey = (c: ApiContext): string | undefined => firstHeader(c, KEY_HEADERS);
+
+function namedProject(c: ApiContext): string | undefined {
+  const named = firstHeader(c, PROJECT_HEADERS) ?? c.req.query('project');
+  return named === '' ? undefined : named;
+}
+
+function firstHeader(c: ApiContext, names: readonly string[]): string | undefined {
+  return names.map((name) => c.req.header(name)).find((value) => value !== undefined && value !== '');
 }
 
 /** The project that is named, else the caller's own. @throws {PlatformError} for a caller of another project */
 function projectOf(c: ApiContext, principal: Principal): string | undefined {
   const own = principal.kind === 'anonymous' ? undefined : principal.projectId;
-  const named =
-    PROJECT_HEADERS.map((name) => c.req.header(name)).find((value) => value !== undefined && value !== '') ?? c.req.query('project');
-  if (own !== undefined && named !== undefined && named !== '' && named !== own) {
+  const named = namedProject(c);
+  if (own !== undefined && named !== undefined && named !== own) {
     throw new PlatformError(
       'general_access_forbidden',
-      `Cannot use this API key for the project "${named.slice(0, 40)}": it belongs to another one.`,
+      `Cannot use these credentials for the project "${named.slice(0, 40)}": they belong to another one.`,
     );
   }
-  return named === undefined || named === '' ? own : named;
+  return named ?? own;
 }

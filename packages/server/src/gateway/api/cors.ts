@@ -2,7 +2,8 @@
 import { PlatformError } from '@martlet/protocol';
 import { createMiddleware } from 'hono/factory';
 import type { ApiEnv } from './api-context.ts';
-import { readCredentials } from './authorize.ts';
+import { isKnownOrigin } from '../session/session-credentials.ts';
+import { readKey } from './authorize.ts';
 
 const METHODS = 'GET, POST, PUT, PATCH, DELETE';
 const REQUEST_HEADERS = [
@@ -33,6 +34,8 @@ const REQUEST_HEADERS = [
   ].map((name) => `X-Appwrite-${name}`),
   'X-Martlet-Project',
   'X-Martlet-Key',
+  'X-Martlet-Session',
+  'X-Martlet-JWT',
   'X-SDK-Version',
   'X-SDK-Name',
   'X-SDK-Language',
@@ -48,15 +51,15 @@ const REQUEST_HEADERS = [
   'X-Forwarded-For',
   'X-Forwarded-User-Agent',
 ].join(', ');
-const EXPOSED = 'X-Appwrite-Session, X-Fallback-Cookies, X-Martlet-Request-Id';
-const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]']);
+const EXPOSED =
+  'X-Appwrite-Session, X-Fallback-Cookies, X-Martlet-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset';
 
 /** Refuses pages of unknown origins; a caller with a key has proved itself and is let through. */
 export function answerOrigins(allowed: readonly string[]) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     const origin = c.req.header('origin') ?? '';
     if (origin === '') return next();
-    const known = isAllowed(origin, c.req.header('host') ?? '', allowed);
+    const known = allowed.includes('*') || isKnownOrigin(origin, c.req.header('host') ?? '', allowed);
     if (known) {
       c.header('Access-Control-Allow-Origin', origin);
       c.header('Access-Control-Allow-Credentials', 'true');
@@ -66,7 +69,7 @@ export function answerOrigins(allowed: readonly string[]) {
       c.header('Vary', 'Origin', { append: true });
     }
     if (c.req.method === 'OPTIONS') return c.body(null, 204);
-    if (!known && readCredentials(c).apiKey === undefined) {
+    if (!known && readKey(c) === undefined) {
       throw new PlatformError(
         'general_unknown_origin',
         `Invalid Origin. Register your new client (${hostOf(origin)}) as a new Web platform on your project console dashboard`,
@@ -74,13 +77,6 @@ export function answerOrigins(allowed: readonly string[]) {
     }
     return next();
   });
-}
-
-/** Pages of this machine and of the server itself always may. */
-function isAllowed(origin: string, host: string, allowed: readonly string[]): boolean {
-  if (allowed.includes('*') || allowed.includes(origin)) return true;
-  const url = URL.canParse(origin) ? new URL(origin) : undefined;
-  return url !== undefined && (LOCAL.has(url.hostname) || url.host === host);
 }
 
 const hostOf = (origin: string): string => (URL.canParse(origin) ? new URL(origin).host : origin.slice(0, 100));

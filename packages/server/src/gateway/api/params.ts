@@ -22,6 +22,12 @@ export function whole(min: number, max: number) {
   return z.int(must(what)).min(min, what).max(max, what);
 }
 
+/** Whole numbers as query strings write them. */
+export function looseWhole(min: number, max: number) {
+  const what = `Value must be a valid range between ${min} and ${max}`;
+  return z.coerce.number(must(what)).int(what).min(min, what).max(max, what);
+}
+
 export const strictBoolean = () => z.boolean(must('Value must be a valid boolean'));
 
 /** Booleans as forms and query strings write them. */

@@ -9,6 +9,8 @@ export interface Cors {
 }
 
 const METHODS = 'GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS';
+/** What a page may see of an answer beside what its function exposes. */
+const EXPOSED = 'x-martlet-execution-id, x-appwrite-execution-id, retry-after';
 const MAX_AGE_SECONDS = '600';
 const NONE: readonly string[] = [];
 
@@ -18,8 +20,10 @@ export function createCors(origins: readonly string[]): Cors {
   const headers = (request: IncomingMessage): readonly string[] => {
     const { origin } = request.headers;
     if (origin === undefined) return NONE;
-    if (allowed.has(origin)) return ['access-control-allow-origin', origin, 'access-control-allow-credentials', 'true', 'vary', 'Origin'];
-    return allowed.has('*') ? ['access-control-allow-origin', '*'] : NONE;
+    const exposed = ['access-control-expose-headers', EXPOSED];
+    if (allowed.has(origin))
+      return ['access-control-allow-origin', origin, 'access-control-allow-credentials', 'true', ...exposed, 'vary', 'Origin'];
+    return allowed.has('*') ? ['access-control-allow-origin', '*', ...exposed] : NONE;
   };
   return {
     headersFor: headers,

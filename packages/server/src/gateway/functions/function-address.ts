@@ -9,6 +9,9 @@ export interface FunctionAddress {
   readonly query: string;
 }
 
+/** In the place of a function name: the document that describes all functions. No function can have this name. */
+export const DOCUMENT_NAME = 'openapi.json';
+
 /** Only a name: nothing to decode, nothing behind it. */
 const PLAIN = /^[\w-]+$/;
 const ROUTES = ['/functions/', '/api/functions/'] as const;
@@ -41,6 +44,7 @@ export function addressOfHost(host: string | undefined, url: string, functionsDo
  * @throws {PlatformError} `function_name_invalid` for paths that try to climb or that no name can be
  */
 function checked(path: string): string {
+  if (path === DOCUMENT_NAME) return path;
   if (PLAIN.test(path) && functionNameProblem(path) === undefined) return path;
   // Only of the first segment: a slash that is written as %2F in what follows is the function's own.
   const end = path.indexOf('/');

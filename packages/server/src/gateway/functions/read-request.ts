@@ -1,14 +1,19 @@
 /** Reads what an HTTP request means for the data plane: credentials, headers for the function, address, body. */
 import type { IncomingMessage } from 'node:http';
 import { isHopByHop, isPlatformHeader } from '../../domain/platform-headers.ts';
+import { readSession } from '../../domain/identity/session-secret.ts';
 import { PlatformError } from '@martlet/protocol';
 import { INLINE_BODY_BYTES } from '@martlet/protocol/frames';
 import type { Body } from '../../services/invoke/invocation.ts';
 import type { LeanRequest } from './lean-http.ts';
+import { withoutSessions, type SessionHeaders } from '../session/session-credentials.ts';
 
 export interface Credentials {
   readonly key: string | undefined;
   readonly bearer: string | undefined;
+  /** Of a user: X-Appwrite-JWT, and what may hold a session. Undefined for most callers. */
+  readonly jwt: string | undefined;
+  readonly session: SessionHeaders | undefined;
 }
 
 export interface ReadHeaders {
@@ -24,12 +29,12 @@ const EMPTY = new Uint8Array(0);
 const SMALL_BODY_MS = 30_000;
 const HOST = /^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$/;
 const BEARER = /^Bearer\s+(.*)$/is;
-const API_KEY = /^m[kx]_/;
+const OUR_SECRET = /^m[ksx]_/;
 
 /** Names repeat within a server's life; a decision is remembered per spelling, bounded since callers choose them. */
 const decisions = new Map<string, Decision>();
 const DECISIONS_MAX = 5000;
-type Decision = 'pass' | 'drop' | 'key' | 'project' | 'authorization' | 'host';
+type Decision = 'pass' | 'drop' | 'key' | 'project' | 'authorization' | 'host' | 'jwt' | 'session' | 'fallback' | 'cookie';
 
 /** @throws {PlatformError} `general_bad_request` for two Host headers, of which a proxy may have believed the other (RFC 9112, section 3.2) */
 export function readHeaders(raw: readonly string[]): ReadHeaders {
@@ -37,6 +42,8 @@ export function readHeaders(raw: readonly string[]): ReadHeaders {
   let key: string | undefined;
   let bearer: string | undefined;
   let project: string | undefined;
+  let jwt: string | undefined;
+  let session: { cookie?: string; session?: string; fallback?: string } | undefined;
   let hosts = 0;
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = raw[at] as string;
@@ -53,8 +60,8 @@ export function readHeaders(raw: readonly string[]): ReadHeaders {
       case 'authorization': {
         const token = BEARER.exec(value)?.[1];
         bearer = token ?? bearer;
-        // A key of the platform is for the platform; a function sees only tokens that are meant for it.
-        if (token === undefined || !API_KEY.test(token)) forFunction.push(name, value);
+        // Keys and sessions are for the platform; a function sees only tokens that are meant for it.
+        if (token === undefined || !isOurSecret(token)) forFunction.push(name, value);
         break;
       }
       case 'key':
@@ -63,18 +70,37 @@ export function readHeaders(raw: readonly string[]): ReadHeaders {
       case 'project':
         project = value;
         break;
+      case 'jwt':
+        jwt = value;
+        break;
+      case 'session':
+      case 'fallback':
+        session = { ...session, [decisions.get(name) ?? decide(name)]: value };
+        break;
+      case 'cookie': {
+        session = { ...session, cookie: session?.cookie === undefined ? value : `${session.cookie}; ${value}` };
+        const rest = withoutSessions(value);
+        if (rest !== '') forFunction.push(name, rest);
+        break;
+      }
       case 'drop':
         break;
     }
   }
-  return { forFunction, credentials: { key, bearer }, project };
+  return { forFunction, credentials: { key, bearer, jwt, session }, project };
 }
+
+const isOurSecret = (token: string): boolean => OUR_SECRET.test(token) || (!token.includes('.') && readSession(token) !== undefined);
 
 function decide(name: string): Decision {
   const lower = name.toLowerCase();
   let decision: Decision = isPlatformHeader(lower) || isHopByHop(lower) ? 'drop' : 'pass';
   if (lower === 'authorization') decision = 'authorization';
   if (lower === 'host') decision = 'host';
+  if (lower === 'cookie') decision = 'cookie';
+  if (lower === 'x-fallback-cookies') decision = 'fallback';
+  if (lower === 'x-appwrite-jwt' || lower === 'x-martlet-jwt') decision = 'jwt';
+  if (lower === 'x-appwrite-session' || lower === 'x-martlet-session') decision = 'session';
   if (lower === 'x-martlet-key' || lower === 'x-appwrite-key') decision = 'key';
   if (lower === 'x-martlet-project' || lower === 'x-appwrite-project' || lower === 'x-app-id') decision = 'project';
   if (decisions.size < DECISIONS_MAX) decisions.set(name, decision);

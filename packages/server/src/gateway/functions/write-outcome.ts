@@ -7,6 +7,8 @@ import type { LeanResponse } from './lean-http.ts';
 const BODILESS = new Set([204, 205, 304]);
 /** The length is what is sent, not what the function says; the ids are true. */
 const OURS = new Set(['content-length', 'x-martlet-execution-id', 'x-appwrite-execution-id']);
+/** Where the platform answers for an origin, a second answer beside its own would be none for a browser. */
+const CORS_ANSWERS = new Set(['access-control-allow-origin', 'access-control-allow-credentials']);
 const JOINED_BYTES_MAX = 8192;
 
 export function writeOutcome(response: LeanResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
@@ -102,6 +104,7 @@ function responseHeaders(headers: readonly string[], executionId: string, extraH
     // length beside chunks, let it forge the next response on a proxy's connection.
     const lower = name.toLowerCase();
     if (OURS.has(lower) || isHopByHop(lower) || lower.startsWith('x-open-runtimes-')) continue;
+    if (extraHeaders.length > 0 && CORS_ANSWERS.has(lower)) continue;
     kept.push(name, headers[at + 1] as string);
   }
   kept.push('x-martlet-execution-id', executionId, 'x-appwrite-execution-id', executionId, ...extraHeaders);
@@ -140,7 +143,8 @@ async function pipe(body: ReadableStream<Uint8Array>, response: LeanResponse): P
     }
     response.end();
   } catch {
-    // The head is out: the only honest sign left is a connection that breaks before its end.
+    // The head goes out in any case: the only honest sign left is a connection that breaks before its end.
+    response.socket?.uncork();
     response.destroy();
   } finally {
     response.off('close', stop);

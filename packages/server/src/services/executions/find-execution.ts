@@ -27,7 +27,7 @@ export async function findExecution({ store, invoke }: ExecutionSources, key: Ex
   const pending = invoke.pending(id);
   if (pending !== undefined) {
     if (pending.row.projectId !== projectId || (functionId !== null && pending.row.functionId !== functionId)) throw executionNotFound(id);
-    return pending;
+    return pending.linesGoOn === true ? { row: pending.row, lines: [...(await store.executions.lines(id)), ...pending.lines] } : pending;
   }
   const row = functionId === null ? await store.executions.find(projectId, id) : await store.executions.get(projectId, functionId, id);
   if (row === null) throw executionNotFound(id);

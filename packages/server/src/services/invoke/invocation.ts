@@ -3,6 +3,7 @@ import type { ErrorCode, LogLine, Trigger } from '@martlet/protocol';
 import type { Principal } from '../../domain/principal.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
 import type { RoutedFunction } from './function-routes.ts';
+import type { Recordable, Recording } from './recorder.ts';
 
 /** Small bodies are bytes, everything else a stream: a stream costs more than the whole rest of a small request. */
 export type Body = Uint8Array | ReadableStream<Uint8Array>;
@@ -23,10 +24,28 @@ export interface InvokeRequest {
   readonly headers: readonly string[];
   readonly body: Body;
   readonly clientIp: string;
+  /** Set where the execution was accepted earlier, and is on record as a job. */
+  readonly attempt?: Attempt | undefined;
   /** How many functions called each other before this one. */
   readonly hops: number;
   /** Aborts when the caller has gone away. */
   readonly signal: CallerSignal | undefined;
+}
+
+/** One run of a job: the execution exists already, and what comes of it is the queue's to record. */
+export interface Attempt {
+  readonly executionId: string;
+  /** Of the execution, in milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly scheduledAt: number | null;
+  /** Counts from 1. */
+  readonly number: number;
+  readonly userId: string | null;
+  /** Token of that user for the function; empty where there is none. */
+  readonly userToken: string;
+  /** Name of the event that it is about; empty without one. */
+  readonly event: string;
+  record(execution: Recordable): Recording;
 }
 
 /** The part of an `AbortSignal` that is needed here; a real one costs the hot path 1 µs. */
@@ -55,6 +74,8 @@ export interface Invoked {
 export interface PendingExecution {
   readonly row: ExecutionRow;
   readonly lines: readonly LogLine[];
+  /** Whether the store has lines that come before these. */
+  readonly linesGoOn?: boolean;
 }
 
 export interface Invoke {

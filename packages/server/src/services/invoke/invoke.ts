@@ -1,7 +1,7 @@
 /** The story of one execution; see `invocation.ts` for its words. */
 import { timingSafeEqual } from 'node:crypto';
 import { isPlatformError, PlatformError, type Limits } from '@martlet/protocol';
-import { mayExecute, type Principal } from '../../domain/principal.ts';
+import { actingUser, mayExecute, type Principal } from '../../domain/principal.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { FunctionRow } from '../../ports/store.ts';
@@ -11,7 +11,7 @@ import type { Admission } from './admission.ts';
 import { after } from './after.ts';
 import { createLineFollowers } from './follow-lines.ts';
 import type { FunctionRoutes, RoutedFunction } from './function-routes.ts';
-import type { Invoke, Invoked, InvokeRequest } from './invocation.ts';
+import type { Invoke, Invoked, InvokeRequest, PendingExecution } from './invocation.ts';
 import { LiveList } from './live-list.ts';
 import type { Recorder } from './recorder.ts';
 import { RunningExecution } from './running-execution.ts';
@@ -74,7 +74,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
         .all()
         .filter((execution) => execution.routed.fn.projectId === projectId)
         .map((execution) => execution.row()),
-    pending: (executionId) => recorder.pending(executionId),
+    pending: (executionId) => recorder.pending(executionId) ?? pendingJob(executionId),
     followLines: (query) => followers.follow(query),
     lookUpExecution,
     get inFlight() {
@@ -131,10 +131,11 @@ export function createInvoke(options: InvokeOptions): Invoker {
   function ready(request: InvokeRequest, routed: RoutedFunction | null): ReadyFunction | Promise<never> {
     if (routed === null) throw new PlatformError('function_not_found');
     const { fn } = routed;
-    if (!fn.enabled && request.principal.kind !== 'key')
+    if (!fn.enabled && request.principal.kind !== 'key' && request.attempt === undefined)
       throw new PlatformError('function_disabled', `Cannot execute "${fn.path}": it is disabled.`);
     if (!isReady(routed)) return refuseUnready(routed);
-    if (!mayExecute(request.principal, fn.projectId, fn.execute)) {
+    // Whether a job may run was asked when it was accepted.
+    if (request.attempt === undefined && !mayExecute(request.principal, fn.projectId, fn.execute)) {
       const roles = fn.execute.length === 0 ? 'no role may, only API keys' : `only ${fn.execute.join(', ')} may`;
       throw new PlatformError('user_unauthorized', `Cannot execute "${fn.path}" as ${request.principal.kind}: ${roles}.`);
     }
@@ -150,8 +151,13 @@ export function createInvoke(options: InvokeOptions): Invoker {
     throw new PlatformError('function_not_ready', { message: await options.describeUnready(routed), retryAfterSeconds: 1 });
   }
 
+  function pendingJob(executionId: string): PendingExecution | undefined {
+    const execution = running.find(({ id, request }) => id === executionId && request.attempt !== undefined);
+    return execution === undefined ? undefined : { row: execution.row(), lines: execution.recording?.unwritten?.() ?? [], linesGoOn: true };
+  }
+
   function createExecution(request: InvokeRequest, routed: RoutedFunction): RunningExecution {
-    const id = ids.next();
+    const id = request.attempt?.executionId ?? ids.next();
     return new RunningExecution({
       id,
       token: `${TOKEN_PREFIX}${id}.${ids.secret(16)}`,
@@ -165,10 +171,11 @@ export function createInvoke(options: InvokeOptions): Invoker {
   }
 
   function begin(execution: RunningExecution): void {
+    const { request } = execution;
     execution.admittedAt = performance.now();
     running.add(execution);
-    execution.recording = recorder.began(execution);
-    const { signal } = execution.request;
+    execution.recording = request.attempt?.record(execution) ?? recorder.began(execution);
+    const { signal } = request;
     if (signal?.aborted === true) callerGone(execution);
     else signal?.addEventListener('abort', () => callerGone(execution), { once: true });
   }
@@ -199,6 +206,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     execution.worker = worker;
     const timeoutMs = routed.fn.timeoutSeconds * 1000;
     execution.deadline = execution.handedOverAt + timeoutMs;
+    const user = actingUser(request.principal);
     const head = {
       executionId: execution.id,
       token: execution.token,
@@ -206,9 +214,9 @@ export function createInvoke(options: InvokeOptions): Invoker {
       method: request.method,
       url: request.origin + request.path,
       clientIp: request.clientIp,
-      userId: request.principal.kind === 'user' ? request.principal.userId : '',
-      userToken: '',
-      event: '',
+      userId: user?.userId ?? request.attempt?.userId ?? '',
+      userToken: user?.token ?? request.attempt?.userToken ?? '',
+      event: request.attempt?.event ?? '',
       platformUrl: options.platformUrl,
       timeoutMs,
       headers: request.headers,

@@ -24,6 +24,8 @@ export interface Recording {
   ended(): void;
   /** Settles when the final row is durable, which is after its end. Never rejects. */
   whenRecorded(): Promise<void>;
+  /** Lines that the store does not have yet, for records that are not the recorder's. */
+  unwritten?(): readonly LogLine[];
 }
 
 export interface Recorder {

@@ -2,6 +2,7 @@
 import { errorSpecs, type ErrorCode, type Limits, type LogLine } from '@martlet/protocol';
 import { FrameError, LOG_LINE_COST, type Usage } from '@martlet/protocol/frames';
 import { recordedRequestHeaders, recordedResponseHeaders } from '../../domain/recorded-headers.ts';
+import { actingUser } from '../../domain/principal.ts';
 import { statusOfResponse } from '../../domain/execution-state.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
 import type { Answer, Exchange, ExchangeEvents } from '../workers/exchange.ts';
@@ -163,7 +164,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     const { fn } = routed;
     return {
       id: this.id,
-      createdAt: now,
+      createdAt: request.attempt?.createdAt ?? now,
       updatedAt: this.endedAt ?? now,
       projectId: fn.projectId,
       functionId: fn.id,
@@ -171,7 +172,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
       trigger: request.trigger,
       status: this.endedAt === null ? 'processing' : statusOfResponse(this.#status, this.#errorCode),
       errorCode: this.#errorCode,
-      userId: request.principal.kind === 'user' ? request.principal.userId : null,
+      userId: actingUser(request.principal)?.userId ?? request.attempt?.userId ?? null,
       requestMethod: request.method,
       requestPath: request.path,
       requestHeaders: recordedRequestHeaders(request.headers),
@@ -186,6 +187,8 @@ export class RunningExecution implements ExchangeEvents, Invoked {
       memoryPeakBytes: (this.#usage?.memoryKb ?? 0) * 1024,
       cpuMicros: this.#usage?.cpuMicros ?? 0,
       logsDroppedBytes: this.#logsDropped,
+      scheduledAt: request.attempt?.scheduledAt ?? null,
+      attempt: request.attempt?.number ?? 0,
       endedAt: this.endedAt,
     };
   }

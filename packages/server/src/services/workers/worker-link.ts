@@ -13,6 +13,7 @@ import {
   layOutRequest,
   readByteCount,
   readFailure,
+  readInputDescription,
   readLoaded,
   readLog,
   readResponse,
@@ -21,6 +22,7 @@ import {
   WORKER_FRAME_BYTES_MAX,
   writeByteCount,
   type FailureMessage,
+  type InputDescription,
   type LoadedMessage,
   type RequestHead,
 } from '@martlet/protocol/frames';
@@ -49,6 +51,7 @@ export class WorkerLink implements ExchangeLink {
   #codeCache: Buffer[] = [];
   #codeCacheBytes = 0;
   #codeCacheAsked = false;
+  readonly #describing: ((description: InputDescription | undefined) => void)[] = [];
 
   constructor(channel: Duplex, events: LinkEvents) {
     this.#writer = new FrameWriter(channel);
@@ -104,6 +107,14 @@ export class WorkerLink implements ExchangeLink {
     this.#writer.send(FrameType.makeCodeCache, 0);
   }
 
+  /** What the function says of its input, once it is loaded; undefined when the worker ends before it has. */
+  describeInput(): Promise<InputDescription | undefined> {
+    this.#writer.send(FrameType.describeInput, 0);
+    return new Promise((resolve) => {
+      this.#describing.push(resolve);
+    });
+  }
+
   /** Resolves when the worker's event loop turns. */
   ping(): Promise<void> {
     this.#writer.send(FrameType.ping, 0);
@@ -119,6 +130,7 @@ export class WorkerLink implements ExchangeLink {
 
   /** The worker is gone. */
   loseAll(): void {
+    for (const resolve of this.#describing.splice(0)) resolve(undefined);
     for (const exchange of this.#exchanges.values()) {
       this.#exchanges.delete(exchange.stream);
       exchange.onLost();
@@ -183,6 +195,11 @@ export class WorkerLink implements ExchangeLink {
         this.#codeCache = [];
         this.#codeCacheBytes = 0;
         return undefined;
+      case FrameType.inputDescription: {
+        if (this.#describing.length === 0) throw new FrameError('Cannot take the description of an input that nobody asked for');
+        const description = readInputDescription(payload);
+        return this.#describing.shift()?.(description);
+      }
       default:
         throw new FrameError(`Cannot understand a frame of type ${type} about the worker`);
     }

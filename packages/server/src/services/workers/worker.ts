@@ -7,7 +7,14 @@
  * A worker serves one deployment for life. Whatever ends abnormally ends the process; nothing is repaired.
  */
 import { PlatformError } from '@martlet/protocol';
-import { writeLoad, type FailureMessage, type LoadedMessage, type LoadMessage, type RequestHead } from '@martlet/protocol/frames';
+import {
+  writeLoad,
+  type FailureMessage,
+  type InputDescription,
+  type LoadedMessage,
+  type LoadMessage,
+  type RequestHead,
+} from '@martlet/protocol/frames';
 import type { SandboxExit, SandboxProcess } from '../../ports/sandbox.ts';
 import type { Body } from '../invoke/invocation.ts';
 import type { Exchange, ExchangeEvents } from './exchange.ts';
@@ -116,6 +123,11 @@ export class Worker {
 
   makeCodeCache(): void {
     this.#link.makeCodeCache();
+  }
+
+  /** What its function says of its input; undefined when it ends before it has. */
+  describeInput(): Promise<InputDescription | undefined> {
+    return this.state === 'dead' ? Promise.resolve(undefined) : this.#link.describeInput();
   }
 
   /** Takes no more executions and ends when those in flight have; at once when there are none. */

@@ -23,6 +23,8 @@ export interface DependencyPlan {
   readonly count: number;
   /** For problems: the file that asks for the dependencies. */
   readonly file: string;
+  /** Whether the package is among them. */
+  asksFor(name: string): boolean;
   /** Where an `npm:` or `jsr:` import is found in `node_modules`. */
   folderOf(specifier: PackageSpecifier): string;
 }
@@ -39,6 +41,15 @@ export async function findProject(root: string, entrypoint: string): Promise<Pro
     const manifest = await readJson(root, file);
     if (manifest !== undefined) return readProject(root, file, manifest);
     if (folder === '.') return undefined;
+  }
+}
+
+/** Whether the nearest package.json names a package, whatever else is in it. */
+export async function dependsOn({ root, entrypoint, name }: { root: string; entrypoint: string; name: string }): Promise<boolean> {
+  for (let folder = posix.dirname(entrypoint); ; folder = posix.dirname(folder)) {
+    const manifest = await readJson(root, posix.join(folder, 'package.json'));
+    if (manifest !== undefined) return RANGES.some((key) => Object.hasOwn(Object(manifest[key]), name));
+    if (folder === '.') return false;
   }
 }
 
@@ -82,6 +93,7 @@ export function planDependencies(project: Project | undefined, specifiers: reado
     mode: packageLock !== undefined && Object.keys(added).length === 0 ? 'ci' : 'install',
     count: Object.keys(wanted).length + Object.keys(added).length,
     file: project?.file ?? '',
+    asksFor: (name) => wanted[name] !== undefined,
     folderOf: (specifier) => folders.get(nameAndVersion(specifier)) ?? specifier.name,
   };
 }

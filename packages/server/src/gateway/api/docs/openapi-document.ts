@@ -20,6 +20,18 @@ export function describeApi(app: OpenAPIHono<ApiEnv>, version: string): ApiDocum
     components: {
       ...document.components,
       securitySchemes: {
+        session: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-Appwrite-Session',
+          description: 'The session of a user; also taken as the cookie `a_session_<project>` or as a bearer token.',
+        },
+        userToken: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'A token from /v1/account/jwts or of the trusted issuer of the project; also taken as `X-Appwrite-JWT`.',
+        },
         apiKey: {
           type: 'apiKey',
           in: 'header',

@@ -2,11 +2,13 @@
 import { PlatformError } from '@martlet/protocol';
 import { z } from '@hono/zod-openapi';
 import { HEADERS_PROBLEM, flattenHeaders } from '../../../domain/contract/execution-headers.ts';
+import { parseDate } from '../../../domain/contract/dates.ts';
 import type { ApiContext } from '../api-context.ts';
-import { looseBoolean, oneOf, refuseInvalid, text } from '../params.ts';
+import { looseBoolean, oneOf, refuseInvalid, text, whole } from '../params.ts';
 
 const BODY_MAX = 10_485_760;
 const HEADERS_TEXT_MAX = 65_535;
+const EXPIRY_MAX_SECONDS = 31_536_000;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD'] as const;
 const HEADERS = `Value must be a valid JSON object no longer than ${HEADERS_TEXT_MAX} chars`;
 
@@ -19,14 +21,28 @@ export const executionBody = z.object({
     .union([z.record(z.string(), z.unknown()), z.string()], HEADERS)
     .nullish()
     .openapi({ type: 'object', description: 'Headers of the request; names of letters, digits and hyphens' }),
-  scheduledAt: text(0, 100).nullish().openapi({ description: 'When to execute, later' }),
+  scheduledAt: text(0, 100).nullish().openapi({ description: 'When to execute, later: a date of the next 366 days' }),
+  expiresIn: whole(1, EXPIRY_MAX_SECONDS).nullish().openapi({ description: 'Seconds after which it is no longer worth running' }),
+  priority: whole(-100, 100).nullish().openapi({ description: 'Higher runs first, within the function; default 0' }),
+  concurrencyKey: text(1, 255).nullish().openapi({ description: 'Of one function, one execution with the same key runs at a time' }),
 });
+
+/** When and how an execution runs that nobody waits for. */
+export interface Later {
+  readonly runAt?: number | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly priority?: number | undefined;
+  readonly concurrencyKey?: string | undefined;
+  readonly idempotencyKey?: string | undefined;
+}
 
 export interface ExecutionRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: readonly string[];
   readonly body: Uint8Array;
+  /** Absent where the caller waits for the response. */
+  readonly later?: Later;
 }
 
 /** @throws {PlatformError} `general_argument_invalid`, `general_bad_request` */
@@ -37,13 +53,14 @@ export async function readExecutionRequest(c: ApiContext): Promise<ExecutionRequ
     : { fields: await readJson(c), bytes: undefined };
   const checked = executionBody.safeParse(fields);
   if (!checked.success) refuseInvalid(checked.error);
-  const { method, path, headers, body, async, scheduledAt } = checked.data;
-  assertNow(async === true, scheduledAt ?? '');
+  const { method, path, headers, body } = checked.data;
+  const later = readLater(checked.data, c.req.header('idempotency-key'));
   return {
     method: method ?? 'POST',
     path: pathOf(path ?? '/'),
     headers: flatHeaders(headers ?? {}),
     body: bytes ?? Buffer.from(body ?? ''),
+    ...(later === undefined ? {} : { later }),
   };
 }
 
@@ -82,17 +99,49 @@ async function readForm(source: ArrayBuffer, type: string): Promise<{ fields: Re
   return { fields, bytes };
 }
 
-function assertNow(async: boolean, scheduledAt: string): void {
-  if (scheduledAt !== '' && !async)
-    throw new PlatformError(
-      'general_bad_request',
-      'Scheduled executions must run asynchronously. Set scheduledAt to a future date, or set async to true.',
-    );
-  if (async)
+const AHEAD_MAX_MS = 366 * 86_400_000;
+
+/** @throws {PlatformError} `general_bad_request`, `general_argument_invalid` */
+function readLater(fields: z.infer<typeof executionBody>, idempotencyKey: string | undefined): Later | undefined {
+  const { async, scheduledAt, expiresIn, priority, concurrencyKey } = fields;
+  const scheduled = scheduledAt ?? '';
+  if (async !== true) {
+    if (scheduled !== '')
+      throw new PlatformError(
+        'general_bad_request',
+        'Scheduled executions must run asynchronously. Set scheduledAt to a future date, or set async to true.',
+      );
+    for (const [name, value] of Object.entries({ expiresIn, priority, concurrencyKey })) {
+      if (value !== undefined && value !== null)
+        throw new PlatformError(
+          'general_argument_invalid',
+          `Invalid \`${name}\` param: it is for asynchronous executions; set async to true`,
+        );
+    }
+    return undefined;
+  }
+  if (idempotencyKey !== undefined && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey))
     throw new PlatformError(
       'general_argument_invalid',
-      `Invalid \`${scheduledAt === '' ? 'async' : 'scheduledAt'}\` param: asynchronous executions are not available on this server yet; leave it out to wait for the response`,
+      'Invalid `Idempotency-Key` header: Value must be 1 to 255 visible ASCII characters',
     );
+  const runAt = scheduled === '' ? undefined : readFuture(scheduled);
+  return {
+    runAt,
+    expiresAt: typeof expiresIn === 'number' ? (runAt ?? Date.now()) + expiresIn * 1000 : undefined,
+    priority: priority ?? undefined,
+    concurrencyKey: concurrencyKey ?? undefined,
+    idempotencyKey,
+  };
+}
+
+/** The contract takes dates of the future only. */
+function readFuture(source: string): number {
+  const time = parseDate(source);
+  const now = Date.now();
+  if (time === undefined || time <= now || time > now + AHEAD_MAX_MS)
+    throw new PlatformError('general_argument_invalid', 'Invalid `scheduledAt` param: Value must be valid date in the future');
+  return time;
 }
 
 /** As a function sees it: with a leading slash, without control characters or a fragment. */

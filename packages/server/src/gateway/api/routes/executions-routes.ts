@@ -3,7 +3,7 @@ import type { ExecutionResource } from '@martlet/protocol';
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { executionAttributes } from '../../../domain/list-attributes.ts';
 import { actsForProject } from '../../../domain/principal-scopes.ts';
-import type { WaitedExecution } from '../../../services/executions.ts';
+import type { NewExecution, WaitedExecution } from '../../../services/executions.ts';
 import type { PendingExecution } from '../../../services/invoke/invoke.ts';
 import type { ApiContext, ApiEnv, ApiOptions } from '../api-context.ts';
 import { openTo } from '../authorize.ts';
@@ -141,11 +141,15 @@ function addCreate(app: OpenAPIHono<ApiEnv>, { executions, limits }: Pick<ApiOpt
     method: 'post',
     path: '/v1/functions/{functionId}/executions',
     tags,
-    summary: 'Execute a function and wait for its response',
+    summary: 'Execute a function, and wait for its response unless `async` is set',
     ...openTo(WRITE, { bytes: limits.requestBodyBytes, beyond: 'request_too_large' }),
     request: { params: z.object({ functionId }), body: { content: { 'application/json': { schema }, 'multipart/form-data': { schema } } } },
     responses: {
       default: failure,
+      202: {
+        description: 'The execution was accepted and is on disk; it runs once, or again as the retries of the function say',
+        content: { 'application/json': { schema: executionSchema } },
+      },
       201: {
         description: 'The execution with the body of the response; also where the function failed',
         content: { 'application/json': { schema: executionSchema }, 'multipart/form-data': { schema: executionSchema } },
@@ -153,18 +157,25 @@ function addCreate(app: OpenAPIHono<ApiEnv>, { executions, limits }: Pick<ApiOpt
     },
   });
   app.openapi(create, async (c) => {
-    const request = await readExecutionRequest(c);
-    const waited = await executions.create(c.var.projectId, c.req.valid('param').functionId, {
+    const { later, ...request } = await readExecutionRequest(c);
+    const at = [c.var.projectId, c.req.valid('param').functionId] as const;
+    if (later !== undefined) {
+      const row = await executions.createLater(...at, { ...request, ...later, ...callerOf(c) });
+      return c.json(viewExecution(row), 202);
+    }
+    const waited = await executions.create(...at, {
       ...request,
-      principal: c.var.principal,
-      clientIp: c.env.clientIp,
-      origin: new URL(c.req.url).origin,
+      ...callerOf(c),
       signal: c.req.raw.signal,
     });
     const shown = showWaited(c, waited);
     if (acceptsForm(c.req.header('accept') ?? '')) return formAnswer(shown, waited.responseBody, 201);
     return c.json({ ...shown, responseBody: bodyAsText(waited.responseBody) }, 201);
   });
+}
+
+function callerOf(c: ApiContext): Pick<NewExecution, 'principal' | 'clientIp' | 'origin'> {
+  return { principal: c.var.principal, clientIp: c.env.clientIp, origin: new URL(c.req.url).origin };
 }
 
 function keyOf(c: ApiContext): { projectId: string; functionId: string | null; id: string } {

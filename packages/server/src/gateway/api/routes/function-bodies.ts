@@ -1,5 +1,5 @@
 /** Bodies that create and replace functions. */
-import { cronProblem, egressSchema, limitSpecs } from '@martlet/protocol';
+import { cronProblem, egressSchema, limitSpecs, retriesSchema } from '@martlet/protocol';
 import { z } from '@hono/zod-openapi';
 import { eventsProblem } from '../../../domain/contract/event-patterns.ts';
 import { rolesProblem } from '../../../domain/contract/execute-roles.ts';
@@ -36,7 +36,7 @@ const settings = {
   timezone: timezone.nullish(),
   memory: whole(limitSpecs.memoryMb.min, limitSpecs.memoryMb.max).nullish(),
   concurrency: whole(limitSpecs.concurrency.min, limitSpecs.concurrency.max).nullish(),
-  retries: whole(0, 20).nullish(),
+  retries: retriesSchema.nullish(),
   egress: egressSchema.nullish(),
   durability: oneOf(['relaxed', 'strict']).nullish(),
 };

@@ -37,7 +37,7 @@ export function viewExecution(row: ExecutionRow, parts: ExecutionParts = {}): Ex
     logs: joinLines(lines, 'logs'),
     errors: joinLines(lines, 'errors'),
     duration: seconds(row.runMs),
-    scheduledAt: null,
+    scheduledAt: row.scheduledAt === null ? null : formatDate(row.scheduledAt),
     errorCode: row.errorCode ?? '',
     start: row.cold === null ? 'none' : row.cold ? 'cold' : 'warm',
     timings: { queue: seconds(row.queueMs), coldStart: seconds(row.coldMs), run: seconds(row.runMs) },
@@ -47,6 +47,7 @@ export function viewExecution(row: ExecutionRow, parts: ExecutionParts = {}): Ex
     responseSize: row.responseBytes,
     ...(withLines ? { logLines: [...lines] } : {}),
     logsDropped: row.logsDroppedBytes,
+    attempt: row.attempt,
   };
 }
 

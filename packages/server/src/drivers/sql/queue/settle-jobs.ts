@@ -1,0 +1,107 @@
+/** How attempts end. Every statement carries the fence: a node that comes too late changes nothing. */
+import { sql } from 'kysely';
+import type { JobEnd, JobStore } from '../../../ports/store/job-store.ts';
+import { appendDecisions } from './decisions.ts';
+import { appendExecution, changingExecutionColumns, executionColumns } from '../executions.ts';
+import type { Cell } from '../row-codec.ts';
+import type { Database } from '../schema.ts';
+import { valuesTable, type ValueType } from '../values-table.ts';
+
+const numbers: ReadonlySet<string> = new Set(['created_at', 'updated_at', 'run_ms', 'ended_at']);
+const whole: ReadonlySet<string> = new Set(['project_key', 'function_key', 'response_status']);
+const endTypes: Readonly<Record<string, ValueType>> = {
+  ...Object.fromEntries(
+    executionColumns.map((column) => [column, numbers.has(column) ? 'double precision' : whole.has(column) ? 'bigint' : 'text'] as const),
+  ),
+  fence: 'bigint',
+  queue: 'text',
+  run_at: 'double precision',
+  job: 'text',
+};
+const endColumns = sql.raw([...changingExecutionColumns, 'queue'].map((column) => `${column} = ended.${column}`).join(', '));
+
+export async function settleJobs(db: Database, batch: readonly JobEnd[]): Promise<readonly boolean[]> {
+  if (batch.length === 0) return [];
+  const { rows } = await sql<{ id: string; fence: number }>`
+    with ${valuesTable('ended', endTypes, batch.map(endCells))}
+    update executions set ${endColumns}, node_id = null,
+      run_at = coalesce(ended.run_at, executions.run_at), job = coalesce(ended.job, executions.job)
+    from ended where executions.id = ended.id and executions.fence = ended.fence and executions.queue = 'taken'
+    returning executions.id as id, executions.fence as fence`.execute(db);
+  const held = new Set(rows.map((row) => `${row.id} ${row.fence}`));
+  const settled = batch.filter((end) => held.has(signOf(end)));
+  await endAttempts(db, batch);
+  await appendLines(db, settled);
+  await forgetRequests(db, settled);
+  await appendDecisions(
+    db,
+    settled.flatMap((end) => end.decisions),
+  );
+  return batch.map((end) => held.has(signOf(end)));
+}
+
+const signOf = (end: { readonly executionId: string; readonly fence: number }): string => `${end.executionId} ${end.fence}`;
+
+function endCells({ execution, fence, next }: JobEnd): Cell[] {
+  const cells: Cell[] = [];
+  appendExecution(cells, execution);
+  const facts = next.state === null ? null : JSON.stringify(next.facts);
+  cells.push(fence, next.state, 'runAt' in next ? next.runAt : null, facts);
+  return cells;
+}
+
+/** Also those that come too late: what they did is part of the story. */
+async function endAttempts(db: Database, batch: readonly JobEnd[]): Promise<void> {
+  const rows = batch.map(({ executionId, fence, attempt }) => [executionId, fence, attempt.endedAt, attempt.errorCode]);
+  const types = { id: 'text', fence: 'bigint', ended_at: 'double precision', error_code: 'text' } as const;
+  await sql`with ${valuesTable('ended', types, rows)}
+    update execution_attempts set ended_at = ended.ended_at, error_code = ended.error_code
+    from ended where execution_attempts.execution_id = ended.id and execution_attempts.fence = ended.fence`.execute(db);
+}
+
+async function appendLines(db: Database, batch: readonly Pick<JobEnd, 'executionId' | 'lines'>[]): Promise<void> {
+  const rows = batch.filter(({ lines }) => lines.length > 0);
+  if (rows.length === 0) return;
+  await db
+    .insertInto('execution_logs')
+    .values(rows.map(({ executionId, lines }) => ({ execution_id: executionId, lines: JSON.stringify(lines) })))
+    .execute();
+}
+
+/** A failed one keeps what it was called with, so that it can be replayed. */
+async function forgetRequests(db: Database, settled: readonly JobEnd[]): Promise<void> {
+  const completed = settled.filter(({ execution }) => execution.status === 'completed').map(({ executionId }) => executionId);
+  if (completed.length > 0) await db.deleteFrom('execution_requests').where('execution_id', 'in', completed).execute();
+}
+
+export async function addJobLines(db: Database, batch: Parameters<JobStore['addLines']>[0]): Promise<void> {
+  if (batch.length === 0) return;
+  const { rows } = await sql<{ id: string; fence: number }>`
+    with ${valuesTable(
+      'written',
+      { id: 'text', fence: 'bigint' },
+      batch.map(({ executionId, fence }) => [executionId, fence]),
+    )}
+    select executions.id as id, executions.fence as fence from executions
+    join written on executions.id = written.id and executions.fence = written.fence where executions.queue = 'taken'`.execute(db);
+  const held = new Set(rows.map((row) => `${row.id} ${row.fence}`));
+  await appendLines(
+    db,
+    batch.filter((write) => held.has(signOf(write))),
+  );
+}
+
+export async function releaseJobs(db: Database, batch: Parameters<JobStore['release']>[0]): Promise<void> {
+  if (batch.length === 0) return;
+  const given = valuesTable(
+    'given',
+    { id: 'text', fence: 'bigint' },
+    batch.map(({ executionId, fence }) => [executionId, fence]),
+  );
+  const { rows } = await sql<{ id: string; fence: number }>`with ${given}
+    update executions set queue = 'ready', status = 'waiting', attempt = attempt - 1, node_id = null
+    from given where executions.id = given.id and executions.fence = given.fence and executions.queue = 'taken'
+    returning executions.id as id, executions.fence as fence`.execute(db);
+  for (const row of rows)
+    await db.deleteFrom('execution_attempts').where('execution_id', '=', row.id).where('fence', '=', Number(row.fence)).execute();
+}

@@ -1,0 +1,116 @@
+/** Statements about events. */
+import { sql, type Insertable } from 'kysely';
+import type { eventAttributes } from '../../../domain/list-attributes.ts';
+import type { ListQuery, Page } from '../../../ports/store.ts';
+import type { EventDispatch, EventRow } from '../../../ports/store/event-store.ts';
+import { listPage, type AttributeColumns } from '../list-page.ts';
+import { enqueueJobs } from '../queue/enqueue.ts';
+import { createRowCodec, json, plain } from '../row-codec.ts';
+import type { Database, EventTable } from '../schema.ts';
+
+const codec = createRowCodec<EventRow, Insertable<EventTable>>({
+  id: plain('id'),
+  createdAt: plain('created_at'),
+  updatedAt: plain('updated_at'),
+  projectId: plain('project_id'),
+  source: plain('source'),
+  type: plain('type'),
+  subject: plain('subject'),
+  time: plain('time'),
+  contentType: plain('content_type'),
+  data: plain('data'),
+  origin: plain('origin'),
+  fired: json('fired'),
+  userId: plain('user_id'),
+  hops: plain('hops'),
+  dispatchedAt: plain('dispatched_at'),
+  started: plain('started'),
+});
+
+const attributes: AttributeColumns<typeof eventAttributes> = {
+  $id: { value: sql.ref('id') },
+  $createdAt: { value: sql.ref('created_at') },
+  $updatedAt: { value: sql.ref('updated_at') },
+  $sequence: { value: sql.ref('seq') },
+  source: { value: sql.ref('source') },
+  type: { value: sql.ref('type') },
+  subject: { value: sql.ref('subject') },
+  origin: { value: sql.ref('origin') },
+};
+
+export async function appendEvents(db: Database, batch: readonly EventRow[]): Promise<readonly boolean[]> {
+  const answers: boolean[] = [];
+  for (const row of batch) {
+    const inserted = await db
+      .insertInto('events')
+      .values(codec.encode(row))
+      .onConflict((conflict) => conflict.columns(['project_id', 'source', 'id']).doNothing())
+      .returning('seq')
+      .executeTakeFirst();
+    answers.push(inserted !== undefined);
+  }
+  return answers;
+}
+
+interface EventAt {
+  readonly projectId: string;
+  readonly source: string;
+  readonly id: string;
+}
+
+export async function getEvent(db: Database, at: EventAt): Promise<EventRow | null> {
+  const raw = await db
+    .selectFrom('events')
+    .selectAll()
+    .where('project_id', '=', at.projectId)
+    .where('source', '=', at.source)
+    .where('id', '=', at.id)
+    .executeTakeFirst();
+  return raw === undefined ? null : codec.decode(raw);
+}
+
+export function listEvents(db: Database, at: { projectId: string; query: ListQuery }): Promise<Page<EventRow>> {
+  const scope = [sql`project_id = ${at.projectId}`];
+  return listPage(
+    db,
+    { noun: 'Event', table: 'events', scope, attributes, insertion: ['created_at', 'seq'], decode: codec.decode },
+    at.query,
+  );
+}
+
+export async function pendingEvents(db: Database, limit: number): Promise<readonly EventRow[]> {
+  const raws = await db
+    .selectFrom('events')
+    .selectAll()
+    .where(sql<boolean>`dispatched_at is null`)
+    .orderBy('seq')
+    .limit(limit)
+    .execute();
+  return raws.map((raw) => codec.decode(raw));
+}
+
+export async function dispatchEvent(db: Database, what: EventDispatch): Promise<boolean> {
+  const result = await db
+    .updateTable('events')
+    .set({ dispatched_at: what.now, updated_at: what.now, started: what.jobs.length })
+    .where('project_id', '=', what.projectId)
+    .where('source', '=', what.source)
+    .where('id', '=', what.id)
+    .where('dispatched_at', 'is', null)
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 0n) return false;
+  await enqueueJobs(db, { batch: what.jobs, decisions: what.decisions });
+  return true;
+}
+
+export async function deleteEventsBefore(db: Database, { time, limit }: { time: number; limit: number }): Promise<number> {
+  const old = db
+    .selectFrom('events')
+    .select('seq')
+    .where('created_at', '<', time)
+    .where('dispatched_at', 'is not', null)
+    .orderBy('created_at')
+    .limit(limit);
+  const result = await db.deleteFrom('events').where('seq', 'in', old).executeTakeFirst();
+  return Number(result.numDeletedRows);
+}

@@ -1,0 +1,164 @@
+/** Statements about schedules. */
+import { sql, type Insertable } from 'kysely';
+import type { scheduleAttributes } from '../../../domain/list-attributes.ts';
+import { settingsSchedule } from '../../../domain/schedules/settings-schedule.ts';
+import type { FunctionRow, ListQuery, Page } from '../../../ports/store.ts';
+import type { ScheduleAdvance, ScheduleChange, ScheduleRow } from '../../../ports/store/schedule-store.ts';
+import { listPage, type AttributeColumns } from '../list-page.ts';
+import { enqueueJobs } from '../queue/enqueue.ts';
+import { createRowCodec, flag, json, plain } from '../row-codec.ts';
+import type { Database, ScheduleTable } from '../schema.ts';
+import { StoreFault, violationMeans } from '../store-fault.ts';
+
+const codec = createRowCodec<ScheduleRow, Insertable<ScheduleTable>>({
+  id: plain('id'),
+  createdAt: plain('created_at'),
+  updatedAt: plain('updated_at'),
+  projectId: plain('project_id'),
+  functionId: plain('function_id'),
+  name: plain('name'),
+  source: plain('source'),
+  expression: plain('expression'),
+  timezone: plain('timezone'),
+  at: plain('at'),
+  enabled: flag('enabled'),
+  request: json('request'),
+  jitterMs: plain('jitter_ms'),
+  catchUp: json('catch_up'),
+  overlap: plain('overlap'),
+  cursor: plain('cursor_at'),
+  nextDue: plain('next_due'),
+  ran: plain('ran'),
+  missed: plain('missed'),
+  caughtUp: plain('caught_up'),
+  skipped: plain('skipped'),
+  lastTick: plain('last_tick'),
+  lastExecutionId: plain('last_execution_id'),
+  open: json('open'),
+});
+
+const attributes: AttributeColumns<typeof scheduleAttributes> = {
+  $id: { value: sql.ref('id') },
+  $createdAt: { value: sql.ref('created_at') },
+  $updatedAt: { value: sql.ref('updated_at') },
+  $sequence: { value: sql.ref('seq') },
+  functionId: { value: sql.ref('function_id') },
+  name: { value: sql.ref('name') },
+  source: { value: sql.ref('source') },
+  enabled: { value: sql.ref('enabled') },
+};
+
+export async function insertSchedule(db: Database, row: ScheduleRow): Promise<void> {
+  await db
+    .insertInto('schedules')
+    .values(codec.encode(row))
+    .execute()
+    .catch(
+      violationMeans({
+        unique: new StoreFault('schedule_already_exists', `A schedule with the id "${row.id}" exists already.`),
+        foreign: new StoreFault('function_not_found', `Cannot add a schedule: the function "${row.functionId}" does not exist.`),
+      }),
+    );
+}
+
+interface ScheduleAt {
+  readonly projectId: string;
+  readonly id: string;
+}
+
+export async function getSchedule(db: Database, at: ScheduleAt): Promise<ScheduleRow | null> {
+  const raw = await db
+    .selectFrom('schedules')
+    .selectAll()
+    .where('project_id', '=', at.projectId)
+    .where('id', '=', at.id)
+    .executeTakeFirst();
+  return raw === undefined ? null : codec.decode(raw);
+}
+
+export function listSchedules(
+  db: Database,
+  at: { projectId: string; functionId: string | null; query: ListQuery },
+): Promise<Page<ScheduleRow>> {
+  const scope = [sql`project_id = ${at.projectId}`];
+  if (at.functionId !== null) scope.push(sql`function_id = ${at.functionId}`);
+  return listPage(db, { noun: 'Schedule', table: 'schedules', scope, attributes, insertion: ['seq'], decode: codec.decode }, at.query);
+}
+
+export async function updateSchedule(db: Database, at: ScheduleAt & { change: ScheduleChange }): Promise<ScheduleRow | null> {
+  const cells = codec.encodeChange(at.change);
+  if (Object.keys(cells).length === 0) return getSchedule(db, at);
+  const raw = await db
+    .updateTable('schedules')
+    .set(cells)
+    .where('project_id', '=', at.projectId)
+    .where('id', '=', at.id)
+    .returningAll()
+    .executeTakeFirst();
+  return raw === undefined ? null : codec.decode(raw);
+}
+
+export async function deleteSchedule(db: Database, at: ScheduleAt): Promise<boolean> {
+  const result = await db.deleteFrom('schedules').where('project_id', '=', at.projectId).where('id', '=', at.id).executeTakeFirst();
+  return result.numDeletedRows > 0n;
+}
+
+export async function dueSchedules(db: Database, { now, limit }: { now: number; limit: number }): Promise<readonly ScheduleRow[]> {
+  const raws = await db
+    .selectFrom('schedules')
+    .selectAll()
+    .where(sql<boolean>`next_due is not null`)
+    .where('next_due', '<=', now)
+    .orderBy('next_due')
+    .limit(limit)
+    .execute();
+  const rows = raws.map((raw) => codec.decode(raw));
+  const open = rows.flatMap((row) => row.open);
+  if (open.length === 0) return rows;
+  const alive = await db
+    .selectFrom('executions')
+    .select('id')
+    .where('id', 'in', open)
+    .where('status', 'not in', ['completed', 'failed'])
+    .execute();
+  const ids = new Set(alive.map(({ id }) => id));
+  return rows.map((row) => ({ ...row, open: row.open.filter((id) => ids.has(id)) }));
+}
+
+export async function nextDueSchedule(db: Database): Promise<number | null> {
+  const { rows } = await sql<{ due: number | null }>`select min(next_due) as due from schedules where next_due is not null`.execute(db);
+  return rows[0]?.due ?? null;
+}
+
+export async function advanceSchedules(db: Database, batch: readonly ScheduleAdvance[]): Promise<readonly boolean[]> {
+  const answers: boolean[] = [];
+  for (const { projectId, id, from, change } of batch) {
+    const result = await db
+      .updateTable('schedules')
+      .set(codec.encodeChange(change))
+      .where('project_id', '=', projectId)
+      .where('id', '=', id)
+      .where('cursor_at', '=', from)
+      .executeTakeFirst();
+    answers.push(result.numUpdatedRows > 0n);
+  }
+  const won = batch.filter((_, index) => answers[index]);
+  await enqueueJobs(db, { batch: won.flatMap(({ jobs }) => jobs), decisions: won.flatMap(({ decisions }) => decisions) });
+  return answers;
+}
+
+/** Brings the schedule that stands in the settings of a function in line with them, in the same commit. */
+export async function followSettings(db: Database, fn: FunctionRow): Promise<void> {
+  const at = { projectId: fn.projectId, id: fn.id };
+  const old = await getSchedule(db, at);
+  if (fn.schedule === '') {
+    if (old?.source === 'settings') await deleteSchedule(db, at);
+    return;
+  }
+  if (old !== null && old.source !== 'settings') return;
+  if (old?.expression === fn.schedule && old.timezone === fn.timezone) return;
+  const row = settingsSchedule(fn);
+  if (old === null) return insertSchedule(db, row);
+  const { name, expression, timezone, cursor, nextDue, updatedAt } = row;
+  await updateSchedule(db, { ...at, change: { name, expression, timezone, cursor, nextDue, updatedAt } });
+}

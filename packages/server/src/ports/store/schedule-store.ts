@@ -1,0 +1,84 @@
+/**
+ * Schedules. Which of their ticks run is decided by `domain/schedules`; here a decision and the executions that come of it
+ * are one commit, on condition that nobody has decided since: so there is one execution per tick, whoever looks.
+ */
+import type { CatchUp } from '../../domain/schedules/due-ticks.ts';
+import type { ListQuery, Page } from '../store.ts';
+import type { NewDecision } from './decision-store.ts';
+import type { NewJob } from './job-store.ts';
+
+/** What a function is called with at each tick. */
+export interface ScheduledRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Flat: name, value, … */
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+export interface ScheduleRow {
+  /** Unique in the project; the one from the settings of a function has the id of the function. */
+  readonly id: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly projectId: string;
+  readonly functionId: string;
+  readonly name: string;
+  /** Whether it stands beside the code of the function, or was made over the API. */
+  readonly source: 'settings' | 'api';
+  /** Empty for one that runs once. */
+  readonly expression: string;
+  readonly timezone: string;
+  /** When the one that runs once does. */
+  readonly at: number | null;
+  readonly enabled: boolean;
+  readonly request: ScheduledRequest;
+  readonly jitterMs: number;
+  readonly catchUp: CatchUp;
+  readonly overlap: 'allow' | 'skip' | 'queue';
+  /** The last tick that was decided, or when it was made, changed or resumed. */
+  readonly cursor: number;
+  /** When to look at it again; null: not at all. */
+  readonly nextDue: number | null;
+  readonly ran: number;
+  readonly missed: number;
+  readonly caughtUp: number;
+  readonly skipped: number;
+  readonly lastTick: number | null;
+  readonly lastExecutionId: string | null;
+  /** Executions that may not have ended, the oldest first; kept where they must not overlap. */
+  readonly open: readonly string[];
+}
+
+export type ScheduleChange = Partial<Omit<ScheduleRow, 'id' | 'projectId' | 'functionId' | 'source' | 'createdAt'>>;
+
+/** What was decided about a schedule. */
+export interface ScheduleAdvance {
+  readonly projectId: string;
+  readonly id: string;
+  /** The cursor that the decision began at; another one means that somebody was faster, and nothing is written. */
+  readonly from: number;
+  readonly change: Pick<
+    ScheduleRow,
+    'cursor' | 'nextDue' | 'ran' | 'missed' | 'caughtUp' | 'skipped' | 'lastTick' | 'lastExecutionId' | 'open'
+  >;
+  readonly jobs: readonly NewJob[];
+  readonly decisions: readonly NewDecision[];
+}
+
+export interface ScheduleStore {
+  /** @throws `schedule_already_exists`, `function_not_found` */
+  insert(row: ScheduleRow): Promise<void>;
+  get(projectId: string, id: string): Promise<ScheduleRow | null>;
+  /** Of one function, or with null of all. */
+  list(projectId: string, functionId: string | null, query: ListQuery): Promise<Page<ScheduleRow>>;
+  /** @returns the changed row, or null where there is none */
+  update(projectId: string, id: string, change: ScheduleChange): Promise<ScheduleRow | null>;
+  delete(projectId: string, id: string): Promise<boolean>;
+  /** Those whose time has come, the longest waiting first, with only those `open` executions that have not ended. */
+  due(now: number, limit: number): Promise<readonly ScheduleRow[]>;
+  /** When the next one is due. */
+  nextDue(): Promise<number | null>;
+  /** @returns per advance whether it was the first from its cursor */
+  advance(batch: readonly ScheduleAdvance[]): Promise<readonly boolean[]>;
+}

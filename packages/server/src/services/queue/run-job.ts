@@ -1,0 +1,253 @@
+/** One attempt of a job, from its claim to the write of its end. */
+import { errorSpecs, isPlatformError, PlatformError, type ErrorCode, type LogLine } from '@martlet/protocol';
+import { afterAttempt, policyOf } from '../../domain/queue/retry-policy.ts';
+import { anonymous } from '../../domain/principal.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import type { ExecutionRow } from '../../ports/store.ts';
+import type { ClaimedJob, JobEnd, JobStore, TakenJob } from '../../ports/store/job-store.ts';
+import type { FunctionRoutes } from '../invoke/function-routes.ts';
+import type { Invoke, Invoked } from '../invoke/invoke.ts';
+import { JobRecording } from './job-recording.ts';
+import type { Settler } from './settler.ts';
+
+export interface RunJobOptions {
+  readonly invoke: Invoke;
+  readonly routes: FunctionRoutes;
+  readonly jobs: JobStore;
+  readonly settler: Settler;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A token of the user for whom an execution runs; empty where the user is gone. */
+  readonly userToken: (projectId: string, userId: string) => Promise<string>;
+  /** Chance, between 0 and 1. */
+  readonly random: () => number;
+}
+
+/** An attempt that goes on. */
+export interface RunningJob {
+  readonly executionId: string;
+  readonly projectId: string;
+  readonly functionId: string;
+  readonly fence: number;
+  /** Undefined until it has a place. */
+  readonly recording: JobRecording | undefined;
+  /** Settles when its end is on record. Never rejects. */
+  readonly done: Promise<void>;
+}
+
+export interface JobRunner {
+  /** Begins an attempt. */
+  run(claimed: ClaimedJob): RunningJob;
+  /** Decides on a job whose node is gone, as if its attempt had ended now. */
+  settleLost(lost: TakenJob): Promise<void>;
+  /** From now on what is interrupted is handed back, as the server is stopping. */
+  stopping(): void;
+}
+
+/** Refusals that say "not now" about this server, not about the job. */
+const NOT_NOW: ReadonlySet<ErrorCode> = new Set([
+  'server_draining',
+  'function_concurrency_exceeded',
+  'general_rate_limit_exceeded',
+  'store_unavailable',
+]);
+
+export function createJobRunner({ invoke, routes, jobs, settler, clock, log, userToken, random }: RunJobOptions): JobRunner {
+  let stops = false;
+  return {
+    run(claimed) {
+      const { executionId, projectId, functionId, fence } = claimed.job;
+      const attempt: { recording: JobRecording | undefined } = { recording: undefined };
+      const done = runToEnd(claimed, attempt).catch((error: unknown) =>
+        log.error({ err: error, executionId }, 'Cannot end an execution of the queue'),
+      );
+      return {
+        executionId,
+        projectId,
+        functionId,
+        fence,
+        done,
+        get recording() {
+          return attempt.recording;
+        },
+      };
+    },
+    async settleLost(lost) {
+      const now = clock.now();
+      const row: ExecutionRow = { ...lost.execution, ...failedWith('execution_interrupted', now) };
+      const message = `The server that ran attempt ${lost.job.attempt} is gone.`;
+      await end(lost, { row, lines: [platformLine(now, message)], startedAt: lost.execution.updatedAt });
+    },
+    stopping() {
+      stops = true;
+    },
+  };
+
+  async function runToEnd(claimed: ClaimedJob, attempt: { recording: JobRecording | undefined }): Promise<void> {
+    const startedAt = clock.now();
+    try {
+      const { projectId, userId } = claimed.execution;
+      const token = userId === null ? '' : await userToken(projectId, userId);
+      const invoked = await invoke.invoke(requestOf(claimed, token, (recording) => (attempt.recording = recording)));
+      await discardBody(invoked);
+      await attempt.recording?.whenEnded();
+    } catch (error) {
+      if (attempt.recording === undefined) return refuse(claimed, error, startedAt);
+      await attempt.recording.whenEnded();
+    }
+    const { recording } = attempt;
+    if (recording === undefined) throw new Error('An execution has run without a record.');
+    try {
+      if (stops && recording.row().errorCode === 'execution_interrupted' && (await handBack(claimed))) return;
+      await end(claimed, { row: recording.row(), lines: recording.takeLines(), startedAt });
+    } finally {
+      recording.settle();
+    }
+  }
+
+  /** The server stops and ended it itself: that attempt does not count, where the function may be run again. */
+  async function handBack({ job }: ClaimedJob): Promise<boolean> {
+    const routed = await routes.byId(job.projectId, job.functionId);
+    if (routed !== null && policyOf(routed.fn.retries).interrupted === 'fail') return false;
+    await jobs.release([{ executionId: job.executionId, fence: job.fence }]);
+    return true;
+  }
+
+  /** It got no place, or there is nothing to run. */
+  async function refuse(claimed: ClaimedJob, error: unknown, startedAt: number): Promise<void> {
+    const refusal = isPlatformError(error) ? error : new PlatformError('general_server_error', { cause: error });
+    if (!isPlatformError(error)) log.error({ err: error, executionId: claimed.job.executionId }, 'Cannot run an execution of the queue');
+    if (NOT_NOW.has(refusal.code)) {
+      await jobs.release([{ executionId: claimed.job.executionId, fence: claimed.job.fence }]);
+      return;
+    }
+    const now = clock.now();
+    const row: ExecutionRow = { ...claimed.execution, attempt: claimed.job.attempt, ...failedWith(refusal.code, now) };
+    await end(claimed, { row, lines: [platformLine(now, refusal.message)], startedAt });
+  }
+
+  async function end(
+    { job }: TakenJob,
+    { row, lines, startedAt }: { row: ExecutionRow; lines: readonly LogLine[]; startedAt: number },
+  ): Promise<void> {
+    const routed = await routes.byId(job.projectId, job.functionId);
+    const policy = policyOf(routed?.fn.retries ?? 0);
+    const endedAt = row.endedAt ?? clock.now();
+    const decided = afterAttempt(policy, { attempt: job.attempt, errorCode: row.errorCode, crashesInRow: job.facts.crashes }, random());
+    const settled = await settler.settle({
+      executionId: job.executionId,
+      fence: job.fence,
+      lines,
+      attempt: { startedAt, endedAt, errorCode: row.errorCode },
+      ...becomes(job, { ...row, attempt: job.attempt }, decided),
+    });
+    if (!settled)
+      log.warn({ executionId: job.executionId, attempt: job.attempt }, 'An attempt ended after its execution was given to another node');
+  }
+
+  function becomes(
+    job: TakenJob['job'],
+    row: ExecutionRow,
+    decided: ReturnType<typeof afterAttempt>,
+  ): Pick<JobEnd, 'execution' | 'next' | 'decisions'> {
+    const now = clock.now();
+    const decision = (code: string, text: string) => ({
+      at: now,
+      projectId: job.projectId,
+      subject: 'execution' as const,
+      subjectId: job.executionId,
+      code,
+      text,
+    });
+    switch (decided.kind) {
+      case 'final':
+        return { execution: row, next: { state: null }, decisions: [] };
+      case 'dead':
+        return {
+          execution: row,
+          next: { state: 'dead', facts: { ...job.facts, crashes: decided.crashes } },
+          decisions: [decision(decided.reason, deadText[decided.reason](job.attempt))],
+        };
+      case 'retry':
+        return {
+          execution: { ...row, status: 'waiting', endedAt: null },
+          next: {
+            state: decided.delayMs > 0 ? 'delayed' : 'ready',
+            runAt: now + decided.delayMs,
+            facts: { ...job.facts, crashes: decided.crashes },
+          },
+          decisions: [
+            decision(
+              'retry',
+              `Attempt ${job.attempt} ended with ${row.errorCode ?? 'no error'}; attempt ${job.attempt + 1} follows in ${(decided.delayMs / 1000).toFixed(1)} s.`,
+            ),
+          ],
+        };
+    }
+  }
+}
+
+const deadText = {
+  exhausted: (attempt: number) => `Attempt ${attempt} was the last one that the function's retries allow.`,
+  poison: (attempt: number) =>
+    `The process ended in ${attempt === 1 ? 'the attempt' : 'several attempts in a row'}: it is not tried again, so that it harms nobody else.`,
+  not_retried: () => 'The retries of the function do not cover this outcome.',
+} as const;
+
+function requestOf(
+  { job, execution, request, body }: ClaimedJob,
+  userToken: string,
+  onRecording: (recording: JobRecording) => void,
+): Parameters<Invoke['invoke']>[0] {
+  return {
+    ...request,
+    headers: [...request.headers, ...attemptHeaders(job, execution.scheduledAt)],
+    projectId: job.projectId,
+    functionId: job.functionId,
+    principal: anonymous,
+    trigger: execution.trigger,
+    body,
+    signal: undefined,
+    attempt: {
+      executionId: job.executionId,
+      createdAt: execution.createdAt,
+      scheduledAt: execution.scheduledAt,
+      number: job.attempt,
+      userId: execution.userId,
+      userToken,
+      event: request.event,
+      record(running) {
+        const recording = new JobRecording(running);
+        onRecording(recording);
+        return recording;
+      },
+    },
+  };
+}
+
+/** What a function can tell a repetition by; the gateway lets no caller send these. */
+function attemptHeaders({ attempt, facts }: TakenJob['job'], scheduledAt: number | null): string[] {
+  const headers = ['x-martlet-attempt', String(attempt)];
+  const due = facts.tick ?? scheduledAt;
+  if (due !== null) headers.push('x-martlet-scheduled-at', new Date(due).toISOString());
+  if (facts.replayOf !== undefined) headers.push('x-martlet-replay-of', facts.replayOf);
+  return headers;
+}
+
+/** Nobody waits for the answer; but a stream that nobody reads would never end. */
+async function discardBody({ outcome }: Invoked): Promise<void> {
+  if (outcome.kind !== 'response' || outcome.body instanceof Uint8Array) return;
+  const reader = outcome.body.getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read());
+  } catch {
+    // The stream broke: the record says why.
+  }
+}
+
+function failedWith(code: ErrorCode, now: number) {
+  return { status: 'failed', errorCode: code, responseStatus: errorSpecs[code].status, endedAt: now, updatedAt: now } as const;
+}
+
+const platformLine = (time: number, text: string): LogLine => ({ time, level: 'error', stream: 'errors', text });

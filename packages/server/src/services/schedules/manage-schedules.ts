@@ -1,0 +1,217 @@
+/** Schedules: when functions run by themselves. */
+import { PlatformError, isCustomId } from '@martlet/protocol';
+import { decideDueTicks, CATCH_UP_DEFAULT, type CatchUp } from '../../domain/schedules/due-ticks.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Ids } from '../../ports/ids.ts';
+import type { ExecutionRow, ListQuery, Page, Store } from '../../ports/store.ts';
+import type { NewDecision } from '../../ports/store/decision-store.ts';
+import type { ScheduledRequest, ScheduleRow } from '../../ports/store/schedule-store.ts';
+import { requireFunction } from '../functions.ts';
+import type { Enqueue } from '../queue/enqueue.ts';
+import { decideTicks, rulesOf, scheduledOrder } from './decide-ticks.ts';
+
+/** What a caller may set; what is left out keeps its value, or its default in a new schedule. */
+export interface ScheduleInput {
+  readonly name?: string | undefined;
+  readonly expression?: string | undefined;
+  readonly timezone?: string | undefined;
+  /** Milliseconds since 1970, in place of an expression. */
+  readonly at?: number | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly request?: Partial<ScheduledRequest> | undefined;
+  readonly jitterMs?: number | undefined;
+  readonly catchUp?: Partial<CatchUp> | undefined;
+  readonly overlap?: ScheduleRow['overlap'] | undefined;
+}
+
+export interface Schedules {
+  /** @throws {PlatformError} `schedule_invalid`, `schedule_already_exists`, `function_not_found` */
+  create(projectId: string, functionId: string, input: ScheduleInput & { readonly id?: string | undefined }): Promise<ScheduleRow>;
+  /** @throws {PlatformError} `schedule_not_found` */
+  get(projectId: string, id: string): Promise<ScheduleRow>;
+  list(projectId: string, functionId: string | null, query: ListQuery): Promise<Page<ScheduleRow>>;
+  /** Ticks of before the change are nobody's. @throws {PlatformError} `schedule_not_found`, `schedule_invalid`, `schedule_of_settings` for its times */
+  update(projectId: string, id: string, input: ScheduleInput): Promise<ScheduleRow>;
+  /** @throws {PlatformError} `schedule_not_found`, `schedule_of_settings` */
+  delete(projectId: string, id: string): Promise<void>;
+  /** Runs it now, beside its ticks. @throws {PlatformError} `schedule_not_found`, and what `Enqueue` refuses with */
+  run(projectId: string, id: string): Promise<ExecutionRow>;
+  /** The next instants at which it runs, jitter included. */
+  next(row: ScheduleRow, count: number): readonly number[];
+  /** What was decided about its ticks. */
+  decisions(projectId: string, id: string): Promise<readonly NewDecision[]>;
+  /** Decides on those that are due. @returns how many there were; fewer than `DUE_MAX` when none is left */
+  advanceDue(): Promise<number>;
+}
+
+export interface SchedulesOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly enqueue: Enqueue;
+  readonly origin: string;
+}
+
+export const DUE_MAX = 200;
+const DECISIONS_SHOWN = 200;
+
+export function createSchedules({ store, clock, ids, enqueue, origin }: SchedulesOptions): Schedules {
+  const schedules: Schedules = {
+    async create(projectId, functionId, { id = ids.next(), ...input }) {
+      if (!isCustomId(id))
+        throw new PlatformError('general_argument_invalid', `Invalid \`scheduleId\` param: "${id.slice(0, 40)}" is not an id`);
+      const fn = await requireFunction(store, projectId, functionId);
+      const now = clock.now();
+      const row = withTimes(
+        {
+          id,
+          projectId,
+          functionId,
+          createdAt: now,
+          updatedAt: now,
+          name: input.name ?? fn.name,
+          source: 'api',
+          expression: input.expression ?? '',
+          timezone: input.timezone ?? 'UTC',
+          at: input.at ?? null,
+          enabled: input.enabled ?? true,
+          request: { method: 'POST', path: '/', headers: [], body: '', ...input.request },
+          jitterMs: input.jitterMs ?? 0,
+          catchUp: { ...CATCH_UP_DEFAULT, ...input.catchUp },
+          overlap: input.overlap ?? 'allow',
+          cursor: now,
+          nextDue: null,
+          ran: 0,
+          missed: 0,
+          caughtUp: 0,
+          skipped: 0,
+          lastTick: null,
+          lastExecutionId: null,
+          open: [],
+        },
+        now,
+      );
+      await store.schedules.insert(row);
+      return row;
+    },
+
+    async get(projectId, id) {
+      const row = await store.schedules.get(projectId, id);
+      if (row === null)
+        throw new PlatformError('schedule_not_found', `Schedule with the requested ID could not be found: "${id.slice(0, 40)}".`);
+      return row;
+    },
+
+    list: (projectId, functionId, query) => store.schedules.list(projectId, functionId, query),
+
+    async update(projectId, id, input) {
+      const old = await schedules.get(projectId, id);
+      const timed = input.expression !== undefined || input.timezone !== undefined || input.at !== undefined;
+      if (timed && old.source === 'settings')
+        throw new PlatformError(
+          'schedule_of_settings',
+          `Cannot change when "${id}" runs: its times stand in the settings of its function.`,
+        );
+      const now = clock.now();
+      // Whoever gives one kind of time takes the other away.
+      const expression = input.expression ?? (input.at === undefined ? old.expression : '');
+      const at = input.at ?? (input.expression === undefined ? old.at : null);
+      const row = withTimes(
+        {
+          ...old,
+          ...definedOf({
+            name: input.name,
+            timezone: input.timezone,
+            enabled: input.enabled,
+            jitterMs: input.jitterMs,
+            overlap: input.overlap,
+          }),
+          expression,
+          at,
+          request: { ...old.request, ...input.request },
+          catchUp: { ...old.catchUp, ...input.catchUp },
+          updatedAt: now,
+          open: [],
+        },
+        now,
+      );
+      const { id: _id, projectId: _project, functionId: _function, source: _source, createdAt: _created, ...change } = row;
+      const updated = await store.schedules.update(projectId, id, change);
+      return updated ?? schedules.get(projectId, id);
+    },
+
+    async delete(projectId, id) {
+      const row = await schedules.get(projectId, id);
+      if (row.source === 'settings')
+        throw new PlatformError(
+          'schedule_of_settings',
+          `Cannot delete "${id}": it stands in the settings of its function. Pause it, or take \`schedule\` out there.`,
+        );
+      await store.schedules.delete(projectId, id);
+    },
+
+    async run(projectId, id) {
+      const row = await schedules.get(projectId, id);
+      const fn = await requireFunction(store, projectId, row.functionId);
+      return enqueue.enqueue({ ...scheduledOrder(row, fn, origin), trigger: 'manual', facts: { scheduleId: id } });
+    },
+
+    next(row, count) {
+      const times: number[] = [];
+      let cursor = Math.max(row.cursor, clock.now());
+      while (times.length < count) {
+        const due = nextOf(row, cursor);
+        if (due === null) break;
+        times.push(due);
+        cursor = due;
+      }
+      return times;
+    },
+
+    async decisions(projectId, id) {
+      await schedules.get(projectId, id);
+      return store.decisions.list({ projectId, subject: 'schedule', subjectId: id, limit: DECISIONS_SHOWN });
+    },
+
+    async advanceDue() {
+      const now = await store.nodes.now();
+      const rows = await store.schedules.due(now, DUE_MAX);
+      if (rows.length === 0) return 0;
+      const functions = new Map<string, ReturnType<typeof store.functions.get>>();
+      const functionOf = ({ projectId, functionId }: ScheduleRow) => {
+        const key = `${projectId}\n${functionId}`;
+        const found = functions.get(key) ?? store.functions.get(projectId, functionId);
+        functions.set(key, found);
+        return found;
+      };
+      const batch = await Promise.all(
+        rows.map(async (row) => decideTicks(row, { now, fn: await functionOf(row), origin, newId: () => ids.next() })),
+      );
+      await store.schedules.advance(batch);
+      if (batch.some(({ jobs }) => jobs.length > 0)) enqueue.announce();
+      return rows.length;
+    },
+  };
+  return schedules;
+}
+
+/** With its first look after `now`. @throws {PlatformError} `schedule_invalid` */
+function withTimes(row: ScheduleRow, now: number): ScheduleRow {
+  if (row.at === null && row.expression === '')
+    throw new PlatformError('schedule_invalid', 'Cannot use the schedule: it has neither an `expression` nor a time `at`.');
+  if (row.at !== null && row.expression !== '')
+    throw new PlatformError('schedule_invalid', 'Cannot use the schedule: it has both an `expression` and a time `at`; give one of them.');
+  if (row.at !== null && row.enabled && row.at <= now && row.lastTick === null)
+    throw new PlatformError('schedule_invalid', 'Cannot use the schedule: `at` is in the past, so that it can never run.');
+  return { ...row, cursor: now, nextDue: row.enabled ? nextOf(row, now) : null };
+}
+
+function nextOf(row: ScheduleRow, after: number): number | null {
+  return decideDueTicks(rulesOf(row), { cursorMs: after, nowMs: after, running: 0, waiting: 0 }).nextDueMs;
+}
+
+function definedOf<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Fields]?: Exclude<Fields[Name], undefined>;
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * Takes what is ready and runs it. It looks when something was enqueued, when a place became free, when the next delayed
+ * job is due, and now and then, since other nodes enqueue too and a hint may be lost.
+ */
+import { shareOut, type FairState } from '../../domain/queue/fair-claims.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import type { JobStore, ReadyGroup, Take } from '../../ports/store/job-store.ts';
+import type { NodeLease, NodeStore } from '../../ports/store/node-store.ts';
+import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
+import type { Invoke } from '../../services/invoke/invoke.ts';
+import type { JobRunner, RunningJob } from '../../services/queue/run-job.ts';
+
+export interface Dispatcher {
+  /** Joins the nodes, decides on what dead ones left, and begins to take jobs. */
+  start(): Promise<void>;
+  /** Something may be ready. */
+  wake(): void;
+  readonly running: number;
+  /** Takes nothing any more; what runs goes on. */
+  stop(): void;
+  /** When all that ran is on record, or after `ms`. Then it leaves the nodes. */
+  close(ms: number): Promise<void>;
+}
+
+export interface DispatcherOptions {
+  readonly jobs: JobStore;
+  readonly nodes: NodeStore;
+  readonly runner: JobRunner;
+  readonly invoke: Pick<Invoke, 'cancel'>;
+  readonly routes: FunctionRoutes;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How many it runs at once. */
+  readonly capacity: number;
+  readonly node: { readonly name: string; newId(): string };
+}
+
+const LEASE_MS = 15_000;
+/** Looking at an idle queue costs two seeks in partial indexes that are empty. */
+const LOOK_MS = 1000;
+const GROUPS_MAX = 64;
+const DUE_MAX = 1000;
+const LOST_MAX = 100;
+/** Lines of long attempts reach the store this often, and cancellations their attempt. */
+const TEND_MS = 1000;
+
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { jobs, nodes, runner, invoke, routes, clock, log, capacity, node } = options;
+  const running = new Map<string, RunningJob>();
+  let fair: FairState | undefined;
+  let after: ReadyGroup | null = null;
+  let lease: NodeLease | undefined;
+  let looking = false;
+  let lookAgain = false;
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let tending: Promise<void> | undefined;
+  const tendTimer = setInterval(() => (tending ??= tend().finally(() => (tending = undefined))), TEND_MS);
+  tendTimer.unref();
+
+  return {
+    async start() {
+      await join();
+      await recoverLost();
+      wake();
+    },
+    wake,
+    get running() {
+      return running.size;
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      clearInterval(tendTimer);
+      runner.stopping();
+    },
+    async close(ms) {
+      stopped = true;
+      clearTimeout(timer);
+      clearInterval(tendTimer);
+      await Promise.race([Promise.all([...running.values()].map((job) => job.done)), pause(ms)]);
+      await lease?.leave().catch((error: unknown) => log.warn({ err: error }, 'Cannot leave the list of nodes; the lease will run out'));
+    },
+  };
+
+  async function join(): Promise<void> {
+    const joined = await nodes.join({ id: node.newId(), name: node.name, leaseMs: LEASE_MS });
+    lease = joined;
+    joined.lost.addEventListener('abort', () => void loseLease(joined.id), { once: true });
+  }
+
+  /** Others may run now what this node has taken: it ends all of it, and begins anew under another name. */
+  async function loseLease(id: string): Promise<void> {
+    lease = undefined;
+    log.error({ node: id, executions: running.size }, 'This server could not renew its lease; ending what it had taken');
+    for (const job of running.values()) invoke.cancel(job.projectId, job.executionId);
+    while (!stopped && lease === undefined) {
+      await pause(LOOK_MS);
+      await join().catch((error: unknown) => log.warn({ err: error }, 'Cannot join the nodes again yet'));
+    }
+    wake();
+  }
+
+  function wake(): void {
+    if (stopped || lease === undefined) return;
+    if (looking) {
+      lookAgain = true;
+      return;
+    }
+    looking = true;
+    void look();
+  }
+
+  async function look(): Promise<void> {
+    clearTimeout(timer);
+    let due: number | null = null;
+    try {
+      do {
+        lookAgain = false;
+        await makeReady();
+        while (!stopped && (await takeSome()) > 0);
+      } while (lookAgain && !stopped);
+      due = await jobs.nextDue();
+    } catch (error) {
+      log.warn({ err: error }, 'Cannot look for executions in the queue; trying again');
+    }
+    looking = false;
+    if (stopped) return;
+    const wait = due === null ? LOOK_MS : Math.max(1, Math.min(LOOK_MS, due - clock.now()));
+    timer = setTimeout(wake, wait);
+    if (lookAgain) wake();
+  }
+
+  async function makeReady(): Promise<void> {
+    const due = await jobs.nextDue();
+    if (due === null) return;
+    const now = await nodes.now();
+    if (due > now) return;
+    while ((await jobs.promote(now, DUE_MAX)) === DUE_MAX);
+    while ((await jobs.expire(now, DUE_MAX)) === DUE_MAX);
+  }
+
+  /** @returns how many it took */
+  async function takeSome(): Promise<number> {
+    const room = capacity - running.size;
+    const mine = lease;
+    if (room <= 0 || mine === undefined) return 0;
+    const groups = await jobs.groups(GROUPS_MAX, after);
+    if (groups.length === 0) return 0;
+    after = groups.length === GROUPS_MAX ? (groups.at(-1) ?? null) : null;
+    const takes = await share(groups, room);
+    if (takes.length === 0) return 0;
+    const claimed = await jobs.claim({ nodeId: mine.id, now: clock.now(), takes });
+    for (const job of claimed) begin(runner.run(job));
+    return claimed.length;
+  }
+
+  async function share(groups: readonly ReadyGroup[], room: number): Promise<Take[]> {
+    const concurrencyOf = new Map<ReadyGroup, number>();
+    for (const group of groups) {
+      const routed = await routes.byId(group.projectId, group.functionId);
+      // Without a function the attempt fails with the reason, which is better than a job that waits for ever.
+      concurrencyOf.set(group, routed?.fn.concurrency ?? 1);
+    }
+    const shared = shareOut(
+      fair,
+      groups.map((group) => ({ ...group, free: Math.max(0, (concurrencyOf.get(group) ?? 1) - group.taken) })),
+      room,
+    );
+    fair = shared.state;
+    return shared.takes.map((take) => {
+      const group = groups.find((one) => one.projectId === take.projectId && one.functionId === take.functionId);
+      return { ...take, concurrency: (group && concurrencyOf.get(group)) ?? 1 };
+    });
+  }
+
+  function begin(job: RunningJob): void {
+    running.set(job.executionId, job);
+    void job.done.then(() => {
+      running.delete(job.executionId);
+      wake();
+    });
+  }
+
+  async function tend(): Promise<void> {
+    try {
+      await saveLines();
+      await cancelRequested();
+      await recoverLost();
+    } catch (error) {
+      log.warn({ err: error }, 'Cannot tend the executions of the queue; trying again');
+    }
+  }
+
+  async function saveLines(): Promise<void> {
+    const fresh = [...running.values()].filter(({ recording }) => recording?.hasEnded === false && recording.unwritten().length > 0);
+    if (fresh.length === 0) return;
+    await jobs.addLines(fresh.map(({ executionId, fence, recording }) => ({ executionId, fence, lines: recording?.takeLines() ?? [] })));
+  }
+
+  async function cancelRequested(): Promise<void> {
+    if (lease === undefined || running.size === 0) return;
+    for (const executionId of await jobs.cancelRequests(lease.id)) {
+      const job = running.get(executionId);
+      if (job !== undefined) invoke.cancel(job.projectId, executionId);
+    }
+  }
+
+  async function recoverLost(): Promise<void> {
+    const gone = await nodes.reap();
+    if (gone.length > 0) log.warn({ nodes: gone }, 'Servers are gone; deciding on what they had taken');
+    for (;;) {
+      const lost = await jobs.lost(LOST_MAX);
+      if (lost.length === 0) return;
+      await Promise.all(lost.map((job) => runner.settleLost(job)));
+      wake();
+    }
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

@@ -1,0 +1,94 @@
+/** Events, and changes that tell them: part of the contract of the store. */
+import { expect, it } from 'vitest';
+import type { Store } from '../../src/ports/store.ts';
+import { hostileTexts } from '../support/hostile-texts.ts';
+import { aFunction, aJob, anEvent, aQuery } from '../support/rows.ts';
+
+const NOW = 1_769_817_600_000;
+
+export function testEvents(store: () => Store): void {
+  const events = () => store().events;
+
+  it('keeps an event with every fact and byte, once per source and id', async () => {
+    const row = anEvent({
+      id: 'e',
+      projectId: 'e-kept',
+      data: Buffer.from([0, 255, 1]),
+      fired: { kind: 'platform', resources: [{ type: 'users', id: 'u.1' }], action: 'create' },
+      userId: 'u.1',
+      hops: 3,
+    });
+    await expect(
+      events().append([row, { ...row, type: 'second' }, { ...row, source: '/other' }, { ...row, projectId: 'e-else' }]),
+    ).resolves.toEqual([true, false, true, true]);
+    const kept = await events().get('e-kept', row.source, 'e');
+    expect({ ...kept, data: Buffer.from(kept?.data ?? []) }).toEqual({ ...row, data: Buffer.from(row.data) });
+    await expect(events().get('e-kept', '/no', 'e')).resolves.toBeNull();
+    await expect(events().list('e-kept', aQuery())).resolves.toMatchObject({ total: 2 });
+    await expect(events().append([])).resolves.toEqual([]);
+  });
+
+  it('keeps ids and sources of any text', async () => {
+    for (const text of hostileTexts) {
+      await expect(events().append([anEvent({ id: text, source: text, subject: text, projectId: 'e-hostile' })])).resolves.toEqual([true]);
+      await expect(events().get('e-hostile', text, text)).resolves.toMatchObject({ id: text, subject: text });
+    }
+    for (const row of await events().pending(1000)) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
+  });
+
+  it('dispatches each once, with its executions and lines', async () => {
+    const row = anEvent({ id: 'once', projectId: 'e-once' });
+    await events().append([row]);
+    await expect(events().pending(10)).resolves.toMatchObject([{ id: 'once' }]);
+    const dispatch = (index: number) =>
+      events().dispatch({
+        projectId: 'e-once',
+        source: row.source,
+        id: 'once',
+        now: NOW,
+        jobs: [aJob({ id: `e-job-${index}`, projectId: 'e-once' })],
+        decisions: [{ at: NOW, projectId: 'e-once', subject: 'event', subjectId: 'once', code: 'started', text: String(index) }],
+      });
+    const answers = await Promise.all(Array.from({ length: 6 }, (_, index) => dispatch(index)));
+    expect(answers.filter(Boolean)).toHaveLength(1);
+    await expect(events().get('e-once', row.source, 'once')).resolves.toMatchObject({ dispatchedAt: NOW, started: 1 });
+    await expect(store().executions.list('e-once', null, aQuery())).resolves.toMatchObject({ total: 1 });
+    await expect(store().decisions.list({ projectId: 'e-once', subject: 'event', subjectId: 'once', limit: 9 })).resolves.toHaveLength(1);
+    await expect(events().pending(10)).resolves.toEqual([]);
+  });
+
+  it('forgets what is old and dispatched, and nothing that waits', async () => {
+    await events().append([
+      anEvent({ id: 'old', projectId: 'e-old', createdAt: 5 }),
+      anEvent({ id: 'waits', projectId: 'e-old', createdAt: 5 }),
+    ]);
+    await events().dispatch({ projectId: 'e-old', source: '/shop', id: 'old', now: 6, jobs: [], decisions: [] });
+    await expect(events().deleteBefore(6, 10)).resolves.toBe(1);
+    await expect(events().list('e-old', aQuery())).resolves.toMatchObject({ rows: [{ id: 'waits' }] });
+    await events().dispatch({ projectId: 'e-old', source: '/shop', id: 'waits', now: 6, jobs: [], decisions: [] });
+  });
+
+  it('stores a change and what it tells together, or neither', async () => {
+    const told = (id: string) => [anEvent({ id, projectId: 'e-told' })];
+    const telling = (id: string) => store().announcing(told(id)).functions;
+    await telling('made').insert(aFunction({ id: 'f', projectId: 'e-told' }));
+    await expect(telling('twice').insert(aFunction({ id: 'f', projectId: 'e-told' }))).rejects.toMatchObject({
+      code: 'function_already_exists',
+    });
+    await expect(telling('changed').update('e-told', 'f', { name: 'New' })).resolves.toMatchObject({ name: 'New' });
+    await expect(telling('missing').update('e-told', 'gone', { name: 'New' })).resolves.toBeNull();
+    await expect(telling('read').get('e-told', 'f')).resolves.toMatchObject({ id: 'f' });
+    await expect(telling('gone').delete('e-told', 'gone')).resolves.toBe(false);
+    await expect(telling('deleted').delete('e-told', 'f')).resolves.toBe(true);
+    const { rows } = await events().list('e-told', aQuery());
+    expect(rows.map(({ id }) => id).toSorted()).toEqual(['changed', 'deleted', 'made']);
+    for (const row of rows) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
+  });
+
+  it('knows the functions that listen', async () => {
+    await store().functions.insert(aFunction({ id: 'listens', projectId: 'e-listen', events: ['a.b'] }));
+    await store().functions.insert(aFunction({ id: 'deaf', projectId: 'e-listen' }));
+    await store().functions.insert(aFunction({ id: 'elsewhere', projectId: 'e-listen-2', events: ['a.b'] }));
+    expect((await store().functions.listeners('e-listen')).map(({ id }) => id)).toEqual(['listens']);
+  });
+}

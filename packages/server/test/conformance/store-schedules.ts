@@ -1,0 +1,126 @@
+/** Schedules: part of the contract of the store. */
+import { expect, it } from 'vitest';
+import type { Store } from '../../src/ports/store.ts';
+import type { ScheduleAdvance, ScheduleRow } from '../../src/ports/store/schedule-store.ts';
+import { aFunction, aJob, aQuery, aSchedule } from '../support/rows.ts';
+
+const NOW = 1_769_817_600_000;
+
+export function testSchedules(store: () => Store): void {
+  const schedules = () => store().schedules;
+  const advance = (
+    row: ScheduleRow,
+    change: Partial<ScheduleAdvance['change']> = {},
+    rest: Partial<ScheduleAdvance> = {},
+  ): ScheduleAdvance => ({
+    projectId: row.projectId,
+    id: row.id,
+    from: row.cursor,
+    change: { ...row, cursor: row.cursor + 1000, nextDue: null, ran: row.ran + 1, ...change },
+    jobs: [],
+    decisions: [],
+    ...rest,
+  });
+
+  it('keeps a schedule with every fact, per project, until its function is deleted', async () => {
+    await store().functions.insert(aFunction({ id: 'f', projectId: 's-kept' }));
+    const row = aSchedule({
+      id: 's',
+      projectId: 's-kept',
+      functionId: 'f',
+      at: NOW + 1,
+      expression: '',
+      enabled: false,
+      request: { method: 'PUT', path: '/ü', headers: ['a', 'b'], body: 'x' },
+      catchUp: { policy: 'all', max: 3, windowMs: 5 },
+      overlap: 'queue',
+      lastTick: 4,
+      lastExecutionId: 'e',
+      open: ['e'],
+    });
+    await schedules().insert(row);
+    await expect(schedules().get('s-kept', 's')).resolves.toEqual(row);
+    await expect(schedules().get('other', 's')).resolves.toBeNull();
+    await expect(schedules().insert(row)).rejects.toMatchObject({ code: 'schedule_already_exists' });
+    await expect(schedules().insert({ ...row, id: 't', functionId: 'gone' })).rejects.toMatchObject({ code: 'function_not_found' });
+    await expect(schedules().list('s-kept', 'f', aQuery())).resolves.toEqual({ rows: [row], total: 1 });
+    await expect(schedules().list('s-kept', 'g', aQuery())).resolves.toEqual({ rows: [], total: 0 });
+    await expect(schedules().update('s-kept', 's', { enabled: true, nextDue: 7 })).resolves.toEqual({ ...row, enabled: true, nextDue: 7 });
+    await expect(schedules().update('s-kept', 'gone', { enabled: true })).resolves.toBeNull();
+    await store().functions.delete('s-kept', 'f');
+    await expect(schedules().get('s-kept', 's')).resolves.toBeNull();
+    await expect(schedules().delete('s-kept', 's')).resolves.toBe(false);
+  });
+
+  it('follows the settings of a function, and leaves those of the API alone', async () => {
+    await store().functions.insert(
+      aFunction({ id: 'auto', projectId: 's-settings', schedule: '0 0 1 1 *', timezone: 'UTC', updatedAt: NOW }),
+    );
+    const first = await schedules().get('s-settings', 'auto');
+    expect(first).toMatchObject({
+      functionId: 'auto',
+      source: 'settings',
+      expression: '0 0 1 1 *',
+      cursor: NOW,
+      nextDue: Date.UTC(2027, 0, 1),
+    });
+    await store().functions.update('s-settings', 'auto', { name: 'Renamed', updatedAt: NOW + 5 });
+    await expect(schedules().get('s-settings', 'auto')).resolves.toMatchObject({ cursor: NOW });
+    await store().functions.update('s-settings', 'auto', { timezone: 'Asia/Tokyo', updatedAt: NOW + 9 });
+    await expect(schedules().get('s-settings', 'auto')).resolves.toMatchObject({ timezone: 'Asia/Tokyo', cursor: NOW + 9 });
+    await store().functions.update('s-settings', 'auto', { schedule: '', updatedAt: NOW + 10 });
+    await expect(schedules().get('s-settings', 'auto')).resolves.toBeNull();
+    await schedules().insert(aSchedule({ id: 'auto', projectId: 's-settings', functionId: 'auto', source: 'api' }));
+    await store().functions.update('s-settings', 'auto', { schedule: '* * * * *', updatedAt: NOW + 11 });
+    await expect(schedules().get('s-settings', 'auto')).resolves.toMatchObject({ source: 'api' });
+  });
+
+  it('finds what is due, longest waiting first, with the executions that have not ended', async () => {
+    await store().functions.insert(aFunction({ id: 'f', projectId: 's-due' }));
+    const at = (id: string, nextDue: number | null, open: string[] = []) =>
+      schedules().insert(aSchedule({ id, projectId: 's-due', functionId: 'f', nextDue, open }));
+    await store().jobs.enqueue([aJob({ id: 's-open', projectId: 's-due', functionId: 'f' })], []);
+    await at('later', -50);
+    await at('first', -100, ['s-open', 's-gone']);
+    await at('never', null);
+    await at('ahead', 1000);
+    const due = await schedules().due(0, 10);
+    expect(due.map(({ id, open }) => [id, open])).toEqual([
+      ['first', ['s-open']],
+      ['later', []],
+    ]);
+    await expect(schedules().due(0, 1)).resolves.toHaveLength(1);
+    await expect(schedules().nextDue()).resolves.toBe(-100);
+    for (const id of ['first', 'later']) await schedules().delete('s-due', id);
+  });
+
+  it('lets one decision through per cursor, with its executions and its lines', async () => {
+    await store().functions.insert(aFunction({ id: 'f', projectId: 's-adv' }));
+    const row = aSchedule({ id: 's', projectId: 's-adv', functionId: 'f' });
+    await schedules().insert(row);
+    const decide = (index: number) =>
+      schedules().advance([
+        advance(
+          row,
+          { lastExecutionId: `s-run-${index}` },
+          {
+            jobs: [aJob({ id: `s-run-${index}`, projectId: 's-adv', functionId: 'f' })],
+            decisions: [{ at: NOW, projectId: 's-adv', subject: 'schedule', subjectId: 's', code: 'ran', text: String(index) }],
+          },
+        ),
+      ]);
+    const answers = (await Promise.all(Array.from({ length: 8 }, (_, index) => decide(index)))).flat();
+    expect(answers.filter(Boolean)).toHaveLength(1);
+    const winner = answers.indexOf(true);
+    await expect(schedules().get('s-adv', 's')).resolves.toMatchObject({
+      cursor: row.cursor + 1000,
+      ran: 1,
+      lastExecutionId: `s-run-${winner}`,
+    });
+    const { rows } = await store().executions.list('s-adv', 'f', aQuery());
+    expect(rows.map(({ id }) => id)).toEqual([`s-run-${winner}`]);
+    await expect(store().decisions.list({ projectId: 's-adv', subject: 'schedule', subjectId: 's', limit: 10 })).resolves.toMatchObject([
+      { text: String(winner) },
+    ]);
+  });
+}

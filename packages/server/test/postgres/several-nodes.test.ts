@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createPostgresHints } from '../../src/drivers/postgres-hints/postgres-hints.ts';
+import { createPostgresStore } from '../../src/drivers/postgres-store/postgres-store.ts';
+import { startRecovery } from '../../src/services/recovery.ts';
+import { startPlatform, type TestPlatform } from '../platform/start-platform.ts';
+import { aDeployment, aFunction, anExecution } from '../support/rows.ts';
+import { suiteName } from '../support/suite-name.ts';
+import { sharedPostgres, whyNoPostgres } from './shared-postgres.ts';
+
+const skipped = whyNoPostgres();
+const server = skipped === undefined ? await sharedPostgres(inject('postgresFolder')) : { createDatabase: () => Promise.resolve('') };
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const key = (): string => randomBytes(32).toString('base64');
+
+/** Asks until the answer is as wanted, since another node notices a change a moment later. */
+async function until(check: () => Promise<boolean>, ms = 10_000): Promise<number> {
+  const started = performance.now();
+  while (!(await check())) {
+    if (performance.now() - started > ms) throw new Error('It did not become true');
+    await wait(25);
+  }
+  return performance.now() - started;
+}
+
+describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database', skipped), () => {
+  const vaultKeys = [key()];
+  let url: string;
+  let one: TestPlatform;
+  let two: TestPlatform;
+
+  beforeAll(async () => {
+    url = await server.createDatabase();
+    const change = { databaseUrl: url, artifacts: 'database', vaultKeys } as const;
+    [one, two] = await Promise.all([startPlatform(change), startPlatform(change)]);
+  });
+  afterAll(() => Promise.all([one?.close(), two?.close()]));
+
+  const text = async (node: TestPlatform, path: string): Promise<string> => (await node.call(path)).text();
+
+  it('answers on any node what was deployed on another, at once after a change', async () => {
+    await expect(two.call('passed')).resolves.toMatchObject({ status: 404 });
+    await one.deployCode('passed', `export default () => new Response('first');`);
+    await until(async () => (await text(two, 'passed')) === 'first');
+    const id = await one.api('GET', '/v1/functions').then(({ body }) => (body as { functions: { $id: string }[] }).functions[0]?.$id ?? '');
+    await one.api('PUT', `/v1/functions/${id}`, { name: 'passed', enabled: false, execute: ['any'] });
+    await until(async () => (await two.call('passed')).status === 404);
+  });
+
+  it('gives a secret that was set on one node to functions on another', async () => {
+    const id = await one.deployCode('secret', `export default () => new Response(process.env.TOKEN ?? 'none');`);
+    await until(async () => (await text(two, 'secret')) === 'none');
+    await one.api('POST', `/v1/functions/${id}/variables`, { variableId: 'unique()', key: 'TOKEN', value: 'sealed', secret: true });
+    await until(async () => (await text(two, 'secret')) === 'sealed');
+  });
+
+  it('shows a record on every node', async () => {
+    await one.deployCode('recorded', `export default () => new Response('ok');`);
+    const record = await two.recordOf(await one.call('recorded'));
+    expect(record).toMatchObject({ status: 'completed' });
+  });
+
+  it('runs each accepted execution once, whichever node it was given to', async () => {
+    const id = await one.deployCode('counted', `export default () => new Response('ok');`);
+    const created = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        (index % 2 === 0 ? one : two).api('POST', `/v1/functions/${id}/executions`, { async: true }),
+      ),
+    );
+    const ids = created.map(({ body }) => (body as { $id: string }).$id);
+    for (const execution of ids) expect(await one.recordOf(execution)).toMatchObject({ status: 'completed' });
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query<{ n: number; nodes: number }>(
+      'select count(*)::int as n, count(distinct node_id)::int as nodes from execution_attempts where execution_id = any($1)',
+      [ids],
+    );
+    await client.end();
+    expect(rows[0]?.n).toBe(40);
+  });
+
+  it('refuses a node that cannot open the secrets of the others, and takes one with a newer key beside the old', async () => {
+    const start = (keys: readonly string[]) => startPlatform({ databaseUrl: url, artifacts: 'database', vaultKeys: keys });
+    await expect(start([key()])).rejects.toMatchObject({ code: 'config_invalid', message: expect.stringContaining('MARTLET_VAULT_KEY') });
+    const rotated = await start([key(), ...vaultKeys]);
+    await rotated.close();
+    await expect(start(vaultKeys)).rejects.toMatchObject({ code: 'config_invalid' });
+  });
+
+  it('makes one first key, however many nodes start on an empty database', async () => {
+    const empty = await server.createDatabase();
+    const nodes = await Promise.all(
+      Array.from({ length: 3 }, () =>
+        startPlatform({ databaseUrl: empty, artifacts: 'database', vaultKeys, mode: 'serve', sandboxTier: 'C' }),
+      ),
+    );
+    expect(nodes.filter(({ platform }) => platform.apiKey !== undefined)).toHaveLength(1);
+    await Promise.all(nodes.map((node) => node.close()));
+  });
+});
+
+describe.skipIf(skipped !== undefined)(suiteName('what dead nodes leave on a shared database', skipped), () => {
+  it('ends at once what ran when no node is left, and beside others only what cannot run any more', async () => {
+    const store = createPostgresStore({ url: await server.createDatabase() });
+    await store.open();
+    const now = Date.now();
+    const write = (id: string, createdAt: number) =>
+      store.executions.write([{ row: anExecution({ id, status: 'processing', endedAt: null, createdAt }), lines: [] }]);
+    const statusOf = async (id: string) => (await store.executions.find('default', id))?.status;
+    const recovered: boolean[] = [];
+    const options = {
+      store,
+      clock: { now: () => now },
+      log: silent,
+      shared: true,
+      builds: { recover: async ({ alone }: { alone: boolean }) => void recovered.push(alone) },
+    };
+    const lease = await store.nodes.join({ id: 'other', name: 'other', leaseMs: 15_000 });
+    await write('old', now - 3_600_000);
+    await write('young', now - 1000);
+    (await startRecovery(options)).stop();
+    expect([await statusOf('old'), await statusOf('young')]).toEqual(['failed', 'processing']);
+    await lease.leave();
+    (await startRecovery(options)).stop();
+    expect(await statusOf('young')).toBe('failed');
+    expect(recovered).toEqual([false, true]);
+    await store.close();
+  });
+
+  it('tells a node that it was put off the list, and one that could not renew in time', async () => {
+    const store = createPostgresStore({ url: await server.createDatabase() });
+    await store.open();
+    const lease = await store.nodes.join({ id: 'a', name: 'a', leaseMs: 1000 });
+    await wait(1500);
+    expect(lease.lost.aborted).toBe(false);
+    await expect(store.nodes.reap()).resolves.toEqual([]);
+    const other = await store.nodes.join({ id: 'b', name: 'b', leaseMs: 500 });
+    await store.close();
+    await until(async () => lease.lost.aborted && other.lost.aborted, 3000);
+  });
+
+  it('deletes old records on many nodes at once, and leaves nothing of them behind', async () => {
+    const url = await server.createDatabase();
+    const nodes = await Promise.all(
+      Array.from({ length: 3 }, async () => {
+        const store = createPostgresStore({ url, connections: 4 });
+        await store.open();
+        return store;
+      }),
+    );
+    const [first] = nodes;
+    await first?.functions.insert(aFunction());
+    await first?.deployments.insert(aDeployment());
+    await first?.executions.write(
+      Array.from({ length: 900 }, (_, index) => ({
+        row: anExecution({ id: `e${index}`, endedAt: index }),
+        lines: [{ time: 1, level: 'info' as const, stream: 'logs' as const, text: 'x' }],
+      })),
+    );
+    let deleted = 0;
+    await Promise.all(
+      nodes.map(async (node) => {
+        for (let count = 1; count > 0; deleted += count) count = await node.executions.deleteEndedBefore(10_000, 50);
+      }),
+    );
+    expect(deleted).toBe(900);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query(
+      'select (select count(*)::int from executions) as e, (select count(*)::int from execution_logs) as l',
+    );
+    expect(rows).toEqual([{ e: 0, l: 0 }]);
+    await client.end();
+    await Promise.all(nodes.map((node) => node.close()));
+  });
+});
+
+describe.skipIf(skipped !== undefined)(suiteName('postgres-hints', skipped), () => {
+  it.each(['', '?pgbouncer=true'])('reaches every other node once, in order, and not its own (%s)', async (suffix) => {
+    const url = (await server.createDatabase()) + suffix;
+    const heard: string[][] = [[], [], []];
+    const nodes = await Promise.all(heard.map((_, index) => createPostgresHints({ url, nodeId: `n${index}`, log: silent })));
+    nodes.forEach((node, index) => node.subscribe('t', (word) => heard[index]?.push(word)));
+    for (const word of ['a', 'b', 'c']) await nodes[0]?.publish('t', word);
+    await nodes[0]?.publish('other', 'x');
+    await until(async () => heard[1]?.length === 3 && heard[2]?.length === 3, 5000);
+    await wait(1500);
+    expect(heard).toEqual([[], ['a', 'b', 'c'], ['a', 'b', 'c']]);
+    await Promise.all(nodes.map((node) => node.close()));
+  });
+
+  it('loses nothing when the connection that listens is cut', async () => {
+    const url = await server.createDatabase();
+    const heard: string[] = [];
+    const [speaker, hearer] = await Promise.all(['s', 'h'].map((nodeId) => createPostgresHints({ url, nodeId, log: silent })));
+    hearer?.subscribe('t', (word) => heard.push(word));
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+    );
+    await client.end();
+    await wait(100);
+    await speaker?.publish('t', 'after');
+    await until(async () => heard.length === 1, 5000);
+    await Promise.all([speaker?.close(), hearer?.close()]);
+  });
+});
