@@ -156,6 +156,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const takes = await share(groups, room);
     if (takes.length === 0) return 0;
     const claimed = await jobs.claim({ nodeId: mine.id, now: clock.now(), takes });
+    // The lease may have gone while the claim was under way: then another server decides on these, and they must not run here as well.
+    if (lease !== mine) return 0;
     for (const job of claimed) begin(runner.run(job));
     return claimed.length;
   }
