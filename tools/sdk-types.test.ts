@@ -21,6 +21,7 @@ describe('the resources of the SDK', () => {
     expectTypeOf<Plain<Sdk.Execution>>().toEqualTypeOf<Plain<Agreed.ExecutionResource>>();
     expectTypeOf<Plain<Sdk.LogLine>>().toEqualTypeOf<Plain<NonNullable<Agreed.ExecutionResource['logLines']>[number]>>();
     expectTypeOf<Plain<Admin.Variable>>().toEqualTypeOf<Plain<Agreed.VariableResource>>();
+    expectTypeOf<Plain<Admin.Schedule>>().toEqualTypeOf<Plain<Agreed.ScheduleResource>>();
     expectTypeOf<Plain<Admin.Key>>().toEqualTypeOf<Plain<Agreed.KeyResource>>();
     expectTypeOf<Plain<Admin.FunctionResource>>().toEqualTypeOf<Shown<Agreed.FunctionResource, keyof Admin.FunctionResource>>();
     expectTypeOf<Plain<Admin.Deployment>>().toEqualTypeOf<Shown<Agreed.DeploymentResource, keyof Admin.Deployment>>();

@@ -54,13 +54,14 @@ test.each<[string, (admin: Admin) => Promise<unknown>, string, unknown?]>([
   ['schedules.get', (one) => one.schedules.get('s'), 'GET /schedules/s'],
   [
     'schedules.create',
-    (one) => one.schedules.create({ functionId: 'f', cron: '* * * * *' }),
-    'POST /schedules',
-    { functionId: 'f', cron: '* * * * *' },
+    (one) => one.schedules.create({ functionId: 'f', expression: '* * * * *' }),
+    'POST /functions/f/schedules',
+    { expression: '* * * * *' },
   ],
+  ['schedules.list of a function', (one) => one.schedules.list({ functionId: 'f' }), 'GET /functions/f/schedules'],
   ['schedules.update', (one) => one.schedules.update('s', { enabled: false }), 'PATCH /schedules/s', { enabled: false }],
   ['schedules.delete', (one) => one.schedules.delete('s'), 'DELETE /schedules/s'],
-  ['schedules.run', (one) => one.schedules.run('s'), 'POST /schedules/s/run'],
+  ['schedules.run', (one) => one.schedules.run('s'), 'POST /schedules/s/executions'],
   ['keys.list', (one) => one.keys.list(), 'GET /keys'],
   ['keys.get', (one) => one.keys.get('k'), 'GET /keys/k'],
   [

@@ -123,8 +123,10 @@ await functions.invoke('orders/process', { id: 1 });
 await functions.invoke('orders/process', { id: '1', other: 2 });
 // @ts-expect-error no function has this name
 await functions.invoke('orders/proces', { id: '1' });
-// @ts-expect-error the type of a known output is not up to the caller
-await functions.invoke<{ other: 1 }>('orders/process', { id: '1' });
+export const believed = await functions.invoke<{ other: 1 }>('orders/process', { id: '1' });
+same<typeof believed.data, { other: 1 }>(true);
+// @ts-expect-error no function has this name
+await functions.invoke<{ other: 1 }>('orders/proces', { id: '1' });
 export const pong = await functions.invoke('ping');
 same<typeof pong.data, 'pong'>(true);
 export const found = await functions.invoke('search');

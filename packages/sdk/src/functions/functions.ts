@@ -45,7 +45,12 @@ export interface Functions extends FunctionExecutions {
     name: Name,
     ...data: DataArguments<FunctionInput<Name>, InvokeOptions>
   ): Promise<FunctionResult<FunctionOutput<Name>>>;
-  invoke<Output = unknown>(name: UntypedFunctionName, data?: FunctionData, options?: InvokeOptions): Promise<FunctionResult<Output>>;
+  /** Who says the type of the output, `invoke<Output>(…)`, is believed, whatever is known of the function. */
+  invoke<Output = never>(
+    name: [Output] extends [never] ? UntypedFunctionName : FunctionName,
+    data?: FunctionData,
+    options?: InvokeOptions,
+  ): Promise<FunctionResult<[Output] extends [never] ? unknown : Output>>;
 
   /**
    * Calls a function, or a path below it, with any method and body, and gives the native `Response`, whatever its status.

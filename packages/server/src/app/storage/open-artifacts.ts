@@ -4,7 +4,7 @@ import { createDiskArtifacts } from '../../drivers/disk-artifacts/disk-artifacts
 import { createPostgresArtifacts } from '../../drivers/postgres-artifacts/postgres-artifacts.ts';
 import { createS3Artifacts } from '../../drivers/s3-artifacts/s3-artifacts.ts';
 import type { Artifacts } from '../../ports/artifacts.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Config } from '../config.ts';
 
 export interface ArtifactsOptions {
