@@ -24,7 +24,7 @@ export function ago(isoDate: string, nowMs: number): string {
   if (seconds < 60) return `${seconds} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
-  if (seconds < 30 * 86_400) return `${Math.floor(seconds / 86_400)} days ago`;
+  if (seconds < 30 * 86_400) return `${days(seconds)} ago`;
   return isoDate.slice(0, 10);
 }
 
@@ -37,7 +37,7 @@ export function until(isoDate: string, nowMs: number): string {
   if (seconds < 60) return `in ${seconds} s`;
   if (seconds < 3600) return `in ${Math.floor(seconds / 60)} min`;
   if (seconds < 86_400) return `in ${Math.floor(seconds / 3600)} h`;
-  return `in ${Math.floor(seconds / 86_400)} days`;
+  return `in ${days(seconds)}`;
 }
 
 /** `+12 ms`, `+3.2 s`, `+4 min 2 s`, `+3 h 5 min`, `+2 days 3 h`. */
@@ -48,5 +48,10 @@ export function sinceStart(milliseconds: number): string {
   const minutes = Math.floor(whole / 60_000);
   if (minutes < 60) return `+${minutes} min ${Math.floor((whole % 60_000) / 1000)} s`;
   const hours = Math.floor(minutes / 60);
-  return hours < 24 ? `+${hours} h ${minutes % 60} min` : `+${Math.floor(hours / 24)} days ${hours % 24} h`;
+  return hours < 24 ? `+${hours} h ${minutes % 60} min` : `+${days(hours * 3600)} ${hours % 24} h`;
+}
+
+function days(seconds: number): string {
+  const count = Math.floor(seconds / 86_400);
+  return `${count} ${count === 1 ? 'day' : 'days'}`;
 }
