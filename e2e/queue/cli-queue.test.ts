@@ -182,10 +182,9 @@ describe('schedules', () => {
   });
 
   test('are made with a request of their own, show their next times in their zone, and run by hand', async () => {
-    const made = await martlet(
-      ...['schedules', 'create', 'process', '30 2 * * *', '--timezone', 'America/New_York', '--id', 'nightly', '--overlap', 'queue'],
-      ...['--data', '{"all":true}', '--path', 'night', '--catch-up', 'all', '--catch-up-max', '3', '--jitter', '5s'],
-    );
+    const times = ['30 2 * * *', '--timezone', 'America/New_York', '--jitter', '5s', '--catch-up', 'all', '--catch-up-max', '3'];
+    const request = ['--data', '{"all":true}', '--path', 'night'];
+    const made = await martlet('schedules', 'create', 'process', ...times, ...request, '--id', 'nightly', '--overlap', 'queue');
     expect([made.status, made.stdout], made.stderr).toEqual([0, 'nightly\n']);
     const { next } = await json<{ next: string[] }>('schedules', 'next', 'nightly', '--count', '3');
     expect(next).toHaveLength(3);
