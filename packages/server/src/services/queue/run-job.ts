@@ -77,7 +77,10 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     },
     async settleLost(lost) {
       const now = clock.now();
-      const row: ExecutionRow = { ...lost.execution, ...failedWith('execution_interrupted', now) };
+      const row: ExecutionRow = {
+        ...lost.execution,
+        ...failedWith(lost.job.cancelRequested ? 'execution_canceled' : 'execution_interrupted', now),
+      };
       const message = `The server that ran attempt ${lost.job.attempt} is gone.`;
       await end(lost, { row, lines: [platformLine(now, message)], startedAt: lost.execution.updatedAt });
     },
