@@ -184,12 +184,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
             runAt: now + decided.delayMs,
             facts: { ...job.facts, crashes: decided.crashes },
           },
-          decisions: [
-            decision(
-              'retry',
-              `Attempt ${job.attempt} ended with ${row.errorCode ?? 'no error'}; attempt ${job.attempt + 1} follows in ${(decided.delayMs / 1000).toFixed(1)} s.`,
-            ),
-          ],
+          decisions: [decision('retry', `Attempt ${job.attempt + 1} follows in ${(decided.delayMs / 1000).toFixed(1)} s.`)],
         };
     }
   }

@@ -1,21 +1,22 @@
 /** `martlet invoke <name>`: calls a function as any client would, and shows the answer. */
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { functionNameProblem } from '@martlet/protocol';
-import { readAnswer, type Answer } from '../api/answer.ts';
-import { CliError, remedyOf, usageError } from '../cli-error.ts';
-import type { Action, CommandContext } from '../command-context.ts';
-import { userToken } from '../users/users-command.ts';
-import { readStandardInput } from '../terminal/standard-input.ts';
-import type { Output } from '../terminal/output.ts';
-import { printable } from '../terminal/style.ts';
-import { duration } from '../terminal/units.ts';
+import { readAnswer, type Answer } from '../../api/answer.ts';
+import type { ApiClient } from '../../api/api-client.ts';
+import { remedyOf, usageError } from '../../cli-error.ts';
+import { collect, wholeNumber } from '../../command-options.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { userToken } from '../../users/users-command.ts';
+import { contentTypeOf, parseHeaders, readData } from '../request-options.ts';
+import { invokeLater, isForLater, type CallerIdentity, type LaterOptions } from './invoke-later.ts';
+import type { Output } from '../../terminal/output.ts';
+import { printable } from '../../terminal/style.ts';
+import { duration } from '../../terminal/units.ts';
 
 /** Longer than any function may run. */
 const TOKEN_SECONDS = 1200;
 
-interface InvokeOptions {
+interface InvokeOptions extends LaterOptions {
   readonly method?: string;
   readonly path: string;
   readonly header: readonly string[];
@@ -29,10 +30,18 @@ export function registerInvoke(program: Command, action: Action): void {
     .description('call a function; the body goes to stdout, status and timing to stderr')
     .argument('<name>', 'function')
     .option('-d, --data <data>', 'body: text, @file, or - for standard input; JSON is recognised')
-    .option('-X, --method <method>', 'default: POST with data, else GET')
+    .option('-X, --method <method>', 'default: POST with data, and for --async; else GET')
     .option('-p, --path <path>', 'path and query below the function, e.g. /items?page=2', '')
-    .option('-H, --header <header>', 'name: value; may be repeated', (value: string, all: string[]) => [...all, value], [])
+    .option('-H, --header <header>', 'name: value; may be repeated', collect, [])
     .option('--as <caller>', 'anonymous, service (with the API key, which may call every function), or user:<id>', 'anonymous')
+    .option('--async', 'do not wait for the answer: the execution is stored, and runs even if the server restarts')
+    .option('--at <time>', 'run it at this time, e.g. 2027-01-31T18:00; with it, and all below, --async is understood')
+    .option('--in <span>', 'run it after this time, e.g. 30s, 10m, 2h')
+    .option('--expires <span>', 'do not run it later than this after it was due')
+    .option('--priority <n>', 'higher runs first, within the function; -100 to 100', wholeNumber(-100, 100))
+    .option('--concurrency-key <key>', 'of one function, one execution with the same key runs at a time')
+    .option('--idempotency-key <key>', 'the same key again gives the same execution, and starts nothing')
+    .option('--wait', 'wait until it has ended, and show how')
     .action(action(invoke));
 }
 
@@ -43,23 +52,30 @@ async function invoke({ connect, out, folder }: CommandContext, [name]: readonly
   const headers = parseHeaders(options.header);
   const body = options.data === undefined ? undefined : await readData(options.data, folder);
   if (body !== undefined && !headers.has('content-type')) headers.set('content-type', contentTypeOf(body));
-  const method = (options.method ?? (body === undefined ? 'GET' : 'POST')).toUpperCase();
+  const method = (options.method ?? (body === undefined && !isForLater(options) ? 'GET' : 'POST')).toUpperCase();
   if (body !== undefined && (method === 'GET' || method === 'HEAD'))
     throw usageError(`Cannot send data with ${method}.`, `martlet invoke ${name} --method POST --data …`);
   const api = await connect();
-  if (caller.kind !== 'anonymous' && api.connection.key === undefined)
-    throw usageError(`Cannot call as ${options.as}: there is no API key.`, 'Use --key or MARTLET_API_KEY.');
-  // The key makes a token of the user; the call itself goes without the key, so that it may do what the user may.
-  if (caller.kind === 'user') headers.set('x-appwrite-jwt', await userToken(api, caller.id, TOKEN_SECONDS));
+  const identity = await identify(api, options.as, caller);
+  if (isForLater(options)) return invokeLater({ api, out, name, options, identity, headers, method, body });
+  for (const [header, value] of Object.entries(identity.headers)) headers.set(header, value);
   const began = performance.now();
   const response = await api.fetch(
     urlPath(name, options.path),
     { method, headers, ...(body === undefined ? {} : { body: new Uint8Array(body) }) },
-    caller.kind === 'service' ? 'with-key' : 'without-key',
+    identity.credentials,
   );
   const answer = await readAnswer(api.connection.url, response);
   show(out, answer, performance.now() - began);
   return answer.ok ? 0 : 1;
+}
+
+/** The key makes a token of the user; the call itself goes without the key, so that it may do what the user may. */
+async function identify(api: ApiClient, as: string, caller: Caller): Promise<CallerIdentity> {
+  if (caller.kind !== 'anonymous' && api.connection.key === undefined)
+    throw usageError(`Cannot call as ${as}: there is no API key.`, 'Use --key or MARTLET_API_KEY.');
+  if (caller.kind !== 'user') return { credentials: caller.kind === 'service' ? 'with-key' : 'without-key', headers: {} };
+  return { credentials: 'without-key', headers: { 'x-appwrite-jwt': await userToken(api, caller.id, TOKEN_SECONDS) } };
 }
 
 type Caller = { readonly kind: 'anonymous' | 'service' } | { readonly kind: 'user'; readonly id: string };
@@ -104,49 +120,6 @@ function showBody(out: Output, answer: Answer): void {
   else if (answer.encoding === 'base64') out.note(`(${answer.bytes.length} bytes that are no text; redirect stdout to a file)`);
   else if (typeof answer.body !== 'string') out.print(JSON.stringify(answer.body, undefined, 2));
   else for (const line of answer.body.split('\n')) out.print(printable(line));
-}
-
-function parseHeaders(lines: readonly string[]): Headers {
-  const headers = new Headers();
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    try {
-      if (colon < 1) throw new TypeError('it has no colon');
-      headers.append(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
-    } catch (error) {
-      throw usageError(
-        `Cannot use the header ${JSON.stringify(line)}: ${error instanceof Error ? error.message : String(error)}.`,
-        `--header 'name: value'`,
-      );
-    }
-  }
-  return headers;
-}
-
-async function readData(data: string, folder: string): Promise<Buffer> {
-  if (data === '-') return readStandardInput();
-  if (!data.startsWith('@')) return Buffer.from(data);
-  const path = resolve(folder, data.slice(1));
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new CliError(`Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}.`, { exitCode: 2, cause: error });
-  }
-}
-
-function contentTypeOf(body: Buffer): string {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    return 'application/octet-stream';
-  }
-  try {
-    JSON.parse(text);
-    return 'application/json';
-  } catch {
-    return 'text/plain; charset=utf-8';
-  }
 }
 
 /** The path is the caller's to choose; the name is made safe for a URL, its slashes stay. */

@@ -1,8 +1,8 @@
 /** `martlet serve`: the production server. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Action, CommandContext } from '../command-context.ts';
-import { writeConnectionFile } from '../api/connection.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { writeConnectionFile } from '../../api/connection.ts';
 import {
   configSources,
   printReadyLine,
@@ -10,7 +10,7 @@ import {
   startPlatform,
   watchForTheEnd,
   type ServerOptions,
-} from '../server/server-start.ts';
+} from '../../server/server-start.ts';
 
 export function registerServe(program: Command, action: Action): void {
   program

@@ -2,9 +2,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { CliError } from '../cli-error.ts';
-import type { Action, CommandContext } from '../command-context.ts';
-import { starterFiles } from '../starter-project.ts';
+import { CliError } from '../../cli-error.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { starterFiles } from '../../starter-project.ts';
 
 export function registerInit(program: Command, action: Action): void {
   program

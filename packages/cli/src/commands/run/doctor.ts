@@ -1,12 +1,12 @@
 /** `martlet doctor`: looks for what would keep a server here from running well. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Action, CommandContext } from '../command-context.ts';
-import { examineHost, type Finding } from '../doctor/examine-host.ts';
-import { examineServer } from '../doctor/examine-server.ts';
-import { loadServerLibrary } from '../server/server-library.ts';
-import { configSources, type ServerOptions } from '../server/server-start.ts';
-import { toCliError } from '../cli-error.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { examineHost, type Finding } from '../../doctor/examine-host.ts';
+import { examineServer } from '../../doctor/examine-server.ts';
+import { loadServerLibrary } from '../../server/server-library.ts';
+import { configSources, type ServerOptions } from '../../server/server-start.ts';
+import { toCliError } from '../../cli-error.ts';
 
 export function registerDoctor(program: Command, action: Action): void {
   program

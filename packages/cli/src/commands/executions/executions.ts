@@ -1,11 +1,15 @@
-/** `martlet executions list | get | cancel | delete` */
+/** `martlet executions list | get | cancel | delete`; `replay` and `dead` stand in a file of their own. */
 import type { ExecutionResource } from '@martlet/protocol';
-import type { Command } from 'commander';
-import type { ApiClient } from '../api/api-client.ts';
-import type { Action, CommandContext } from '../command-context.ts';
-import { equalQuery, functionNames, limitQuery, newestFirstQuery, requireFunction } from '../api/function-lookup.ts';
-import { formatLogLine } from '../terminal/log-lines.ts';
-import { ago, bytes, duration } from '../terminal/units.ts';
+import { executionStatuses, triggers } from '@martlet/protocol';
+import { Option, type Command } from 'commander';
+import type { ApiClient } from '../../api/api-client.ts';
+import { wholeNumber } from '../../command-options.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { equalQuery, functionNames, limitQuery, newestFirstQuery, requireFunction } from '../../api/function-lookup.ts';
+import { formatLogLine } from '../../terminal/log-lines.ts';
+import { registerDeadExecutions } from './dead-executions.ts';
+import { isOver } from './follow-execution.ts';
+import { ago, bytes, duration, until } from '../../terminal/units.ts';
 
 interface ExecutionList {
   readonly total: number;
@@ -14,7 +18,8 @@ interface ExecutionList {
 interface ListOptions {
   readonly function?: string;
   readonly status?: string;
-  readonly limit: string;
+  readonly trigger?: string;
+  readonly limit: number;
 }
 
 export function registerExecutions(program: Command, action: Action): void {
@@ -23,13 +28,14 @@ export function registerExecutions(program: Command, action: Action): void {
     .command('list')
     .description('list executions, newest first')
     .option('-f, --function <name>', 'only of this function')
-    .option('-s, --status <status>', 'only with this status: waiting, processing, completed, failed')
-    .option('-n, --limit <count>', 'how many', '20')
+    .addOption(new Option('-s, --status <status>', 'only with this status').choices(executionStatuses))
+    .addOption(new Option('-t, --trigger <trigger>', 'only started so').choices(triggers))
+    .option('-n, --limit <count>', 'how many', wholeNumber(1, 5000), 20)
     .action(action(listExecutions));
   executions.command('get').description('show one execution with its log').argument('<execution>', 'id').action(action(getExecution));
   executions
     .command('cancel')
-    .description('stop an execution that is running')
+    .description('stop an execution: one that waits never runs, one that runs is ended')
     .argument('<execution>', 'id')
     .action(action(cancelExecution));
   executions
@@ -37,16 +43,18 @@ export function registerExecutions(program: Command, action: Action): void {
     .description('delete the record of an execution')
     .argument('<execution>', 'id')
     .action(action(deleteExecution));
+  registerDeadExecutions(executions, action);
 }
 
 async function listExecutions(
   { connect, out }: CommandContext,
   _: readonly [],
-  { function: name, status, limit }: ListOptions,
+  { function: name, status, trigger, limit }: ListOptions,
 ): Promise<void> {
   const api = await connect();
-  const queries = [newestFirstQuery(), limitQuery(Number(limit))];
+  const queries = [newestFirstQuery(), limitQuery(limit)];
   if (status !== undefined) queries.push(equalQuery('status', status));
+  if (trigger !== undefined) queries.push(equalQuery('trigger', trigger));
   const route = name === undefined ? '/executions' : `/functions/${encodeURIComponent((await requireFunction(api, name)).$id)}/executions`;
   const list = await api.get<ExecutionList>(route, { queries });
   const names = out.json ? new Map<string, string>() : await functionNames(api);
@@ -56,7 +64,7 @@ async function listExecutions(
       row.$id,
       names.get(row.functionId) ?? row.functionId,
       row.trigger,
-      row.status,
+      row.status === 'scheduled' ? `scheduled ${until(row.scheduledAt ?? '', Date.now())}` : row.status,
       row.responseStatusCode === 0 ? '' : String(row.responseStatusCode),
       duration(row.duration * 1000),
       row.start,
@@ -77,6 +85,8 @@ async function getExecution({ connect, out }: CommandContext, [id]: readonly [st
     ['request', `${row.requestMethod} ${row.requestPath} (${bytes(row.requestSize)})`],
     ['response', row.responseStatusCode === 0 ? 'none' : `${row.responseStatusCode} (${bytes(row.responseSize)})`],
     ['trigger', row.trigger],
+    ...(row.attempt === 0 ? [] : ([['attempt', String(row.attempt)]] as const)),
+    ...(row.scheduledAt === null ? [] : ([['scheduled', row.scheduledAt]] as const)),
     ['created', row.$createdAt],
     [
       'duration',
@@ -97,9 +107,11 @@ async function getExecution({ connect, out }: CommandContext, [id]: readonly [st
 
 async function cancelExecution({ connect, out }: CommandContext, [id]: readonly [string]): Promise<void> {
   const api = await connect();
-  const row = await readExecution(api, id);
-  const changed = await api.send<ExecutionResource | undefined>('POST', `${routeOf(row)}/cancel`, {});
-  out.result(changed ?? { canceled: id }, () => [`${out.style.green('✓')} ${id}  canceled`]);
+  const before = await readExecution(api, id);
+  const row = await api.send<ExecutionResource>('POST', `${routeOf(before)}/cancel`, {});
+  // One that runs ends a moment later, on whichever server it runs.
+  const text = isOver(before) ? `had ended before: ${before.status}` : isOver(row) ? 'canceled' : 'is being canceled';
+  out.result(row, () => [`${out.style.green('✓')} ${id}  ${text}`]);
 }
 
 async function deleteExecution({ connect, out }: CommandContext, [id]: readonly [string]): Promise<void> {

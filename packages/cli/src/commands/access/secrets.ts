@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { VariableResource } from '@martlet/protocol';
 import type { Command } from 'commander';
-import type { ApiClient } from '../api/api-client.ts';
-import { CliError, usageError } from '../cli-error.ts';
-import type { Action, CommandContext } from '../command-context.ts';
-import { parseEnvFile, variableNameProblem } from '../env-file.ts';
-import { limitQuery, requireFunction } from '../api/function-lookup.ts';
-import { readStandardInput } from '../terminal/standard-input.ts';
-import { ago } from '../terminal/units.ts';
+import type { ApiClient } from '../../api/api-client.ts';
+import { CliError, usageError } from '../../cli-error.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { parseEnvFile, variableNameProblem } from '../../env-file.ts';
+import { limitQuery, requireFunction } from '../../api/function-lookup.ts';
+import { readStandardInput } from '../../terminal/standard-input.ts';
+import { ago } from '../../terminal/units.ts';
 
 interface OwnerOption {
   readonly function?: string;

@@ -2,17 +2,17 @@
 import { resolve } from 'node:path';
 import { defaultLimits } from '@martlet/protocol';
 import type { Command } from 'commander';
-import type { ApiClient } from '../api/api-client.ts';
-import { CliError, toCliError, usageError } from '../cli-error.ts';
-import type { Action, CommandContext } from '../command-context.ts';
-import { deployFunction, type Deployed } from '../deploy/deploy-function.ts';
-import { inParallel } from '../deploy/in-parallel.ts';
-import { packFolder, type Packed } from '../project/pack.ts';
-import type { Project, ProjectFunction } from '../project/project.ts';
-import { readProject } from '../project/read-project.ts';
-import type { Output } from '../terminal/output.ts';
-import { printable } from '../terminal/style.ts';
-import { bytes, duration } from '../terminal/units.ts';
+import type { ApiClient } from '../../api/api-client.ts';
+import { CliError, toCliError, usageError } from '../../cli-error.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { deployFunction, type Deployed } from '../../deploy/deploy-function.ts';
+import { inParallel } from '../../deploy/in-parallel.ts';
+import { packFolder, type Packed } from '../../project/pack.ts';
+import type { Project, ProjectFunction } from '../../project/project.ts';
+import { readProject } from '../../project/read-project.ts';
+import type { Output } from '../../terminal/output.ts';
+import { printable } from '../../terminal/style.ts';
+import { bytes, duration } from '../../terminal/units.ts';
 
 const PARALLEL = 4;
 

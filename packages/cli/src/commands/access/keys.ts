@@ -1,10 +1,10 @@
 /** `martlet keys list | create | delete` */
 import { keyScopes, type KeyResource } from '@martlet/protocol';
 import type { Command } from 'commander';
-import type { Action, CommandContext } from '../command-context.ts';
-import { limitQuery } from '../api/function-lookup.ts';
-import { usageError } from '../cli-error.ts';
-import { ago } from '../terminal/units.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { limitQuery } from '../../api/function-lookup.ts';
+import { usageError } from '../../cli-error.ts';
+import { ago } from '../../terminal/units.ts';
 
 interface KeyList {
   readonly total: number;

@@ -1,9 +1,9 @@
 /** `martlet functions list | get | delete` */
 import type { FunctionResource } from '@martlet/protocol';
 import type { Command } from 'commander';
-import type { Action, CommandContext } from '../command-context.ts';
-import { limitQuery, requireFunction, type FunctionList } from '../api/function-lookup.ts';
-import { ago } from '../terminal/units.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { limitQuery, requireFunction, type FunctionList } from '../../api/function-lookup.ts';
+import { ago } from '../../terminal/units.ts';
 
 export function registerFunctions(program: Command, action: Action): void {
   const functions = program.command('functions').description('the functions of the project');

@@ -2,15 +2,16 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Action, CommandContext } from '../command-context.ts';
-import { removeConnectionFile, writeConnectionFile } from '../api/connection.ts';
-import { createDevHost } from '../dev/dev-host.ts';
-import { applyEnvFile } from '../dev/dev-variables.ts';
-import { createDevView, type DevView } from '../dev/dev-view.ts';
-import { LiveProject } from '../dev/live-project.ts';
-import { watchProject } from '../dev/watch-project.ts';
-import { createTypesKeeper } from '../types/types-command.ts';
-import { readProject } from '../project/read-project.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { removeConnectionFile, writeConnectionFile } from '../../api/connection.ts';
+import { createDevHost } from '../../dev/dev-host.ts';
+import { applyEnvFile } from '../../dev/dev-variables.ts';
+import { followTriggers, tellWhatFollows, triggersOf, type DevTriggersOptions } from '../../dev/dev-triggers.ts';
+import { createDevView, type DevView } from '../../dev/dev-view.ts';
+import { LiveProject } from '../../dev/live-project.ts';
+import { watchProject } from '../../dev/watch-project.ts';
+import { createTypesKeeper } from '../../types/types-command.ts';
+import { readProject } from '../../project/read-project.ts';
 import type { Platform } from '@martlet/server';
 import {
   configSources,
@@ -19,8 +20,8 @@ import {
   startPlatform,
   watchForTheEnd,
   type ServerOptions,
-} from '../server/server-start.ts';
-import type { Output } from '../terminal/output.ts';
+} from '../../server/server-start.ts';
+import type { Output } from '../../terminal/output.ts';
 
 const BUILDS_AT_ONCE = 4;
 
@@ -41,12 +42,15 @@ export function registerDev(program: Command, action: Action): void {
 async function dev(context: CommandContext, [dir]: readonly [string], options: DevOptions): Promise<void> {
   const { out } = context;
   const began = performance.now();
+  const beganAt = Date.now();
   const folder = resolve(context.folder, dir);
   const { kind } = await readProject(folder);
   const data = resolve(context.folder, options.data ?? resolve(folder, '.martlet'));
   const interruption = watchForTheEnd();
   const platform = await startPlatform(configSources(context, { mode: 'dev', options: { ...options, data }, folder }));
   const stopping = new AbortController();
+  /** Nothing is asked of the platform from here on; what still ends is told. */
+  const closing = new AbortController();
   try {
     await writeConnectionFile(folder, {
       url: platform.url,
@@ -79,10 +83,18 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: D
     });
     await live.open();
     types().catch(failed);
-    followExecutions(platform, view, stopping.signal).catch(failed);
-    view.ready({ url: platform.url, tier: platform.probe.tier }, live.functions, performance.now() - began);
+    const triggers = { platform, reporter: view, signal: closing.signal };
+    const failedWhileOpen = (error: unknown): void => (closing.signal.aborted ? undefined : failed(error));
+    followExecutions({ ...triggers, until: stopping.signal }, view, failedWhileOpen).catch(failed);
+    followTriggers(triggers, beganAt).catch(failedWhileOpen);
+    view.ready(
+      { url: platform.url, tier: platform.probe.tier, triggers: await triggersOf(platform) },
+      live.functions,
+      performance.now() - began,
+    );
     if (out.json) printReadyLine(context, platform);
     await serveUntilInterrupted(context, interruption, async () => {
+      closing.abort();
       await watcher.close();
       await platform.close();
     });
@@ -95,8 +107,18 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: D
   }
 }
 
-async function followExecutions(platform: Platform, view: DevView, signal: AbortSignal): Promise<void> {
-  for await (const event of await platform.services.executions.follow(platform.project, { signal })) view.followed(event);
+async function followExecutions(
+  { until, ...triggers }: DevTriggersOptions & { readonly until: AbortSignal },
+  view: DevView,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  const { platform } = triggers;
+  for await (const event of await platform.services.executions.follow(platform.project, { signal: until })) {
+    view.followed(event);
+    const { ended, executionId, functionId } = event;
+    if (ended === undefined || ended.attempt === 0 || ended.status !== 'failed' || ended.errorCode === 'execution_canceled') continue;
+    tellWhatFollows(triggers, { executionId, functionId, endedAt: ended.endedAt ?? 0 }).catch(failed);
+  }
 }
 
 async function loadEnv(platform: Platform, folder: string, out: Output): Promise<void> {

@@ -1,12 +1,12 @@
 /** `martlet logs [name] [--follow]` */
 import type { ExecutionResource } from '@martlet/protocol';
 import type { Command } from 'commander';
-import type { ApiClient } from '../api/api-client.ts';
-import type { Action, CommandContext } from '../command-context.ts';
-import { functionNames, limitQuery, newestFirstQuery, requireFunction } from '../api/function-lookup.ts';
-import { formatLogLine, type LogEvent } from '../terminal/log-lines.ts';
-import type { Output } from '../terminal/output.ts';
-import { untilInterrupted } from '../interruption.ts';
+import type { ApiClient } from '../../api/api-client.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { functionNames, limitQuery, newestFirstQuery, requireFunction } from '../../api/function-lookup.ts';
+import { formatLogLine, type LogEvent } from '../../terminal/log-lines.ts';
+import type { Output } from '../../terminal/output.ts';
+import { untilInterrupted } from '../../interruption.ts';
 
 interface LogsOptions {
   readonly follow?: boolean;

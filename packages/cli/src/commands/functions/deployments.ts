@@ -1,13 +1,13 @@
 /** `martlet deployments list | activate | rollback | logs` */
 import type { DeploymentResource, FunctionResource } from '@martlet/protocol';
 import type { Command } from 'commander';
-import { followBuildLog } from '../api/build-log.ts';
-import type { Action, CommandContext } from '../command-context.ts';
-import { CliError } from '../cli-error.ts';
-import { untilInterrupted } from '../interruption.ts';
-import { limitQuery, newestFirstQuery, requireFunction } from '../api/function-lookup.ts';
-import { printable } from '../terminal/style.ts';
-import { ago, bytes } from '../terminal/units.ts';
+import { followBuildLog } from '../../api/build-log.ts';
+import type { Action, CommandContext } from '../../command-context.ts';
+import { CliError } from '../../cli-error.ts';
+import { untilInterrupted } from '../../interruption.ts';
+import { limitQuery, newestFirstQuery, requireFunction } from '../../api/function-lookup.ts';
+import { printable } from '../../terminal/style.ts';
+import { ago, bytes } from '../../terminal/units.ts';
 
 interface DeploymentList {
   readonly total: number;
