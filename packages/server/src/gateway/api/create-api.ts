@@ -9,15 +9,15 @@ import { answerOrigins } from './cors.ts';
 import { refuseInvalid } from './params.ts';
 import { addDeploymentRoutes } from './routes/deployments-routes.ts';
 import { addExecutionEventsRoute } from './executions/execution-events-route.ts';
-import { addEventRoutes } from './routes/events-routes.ts';
+import { addEventRoutes } from './triggers/events-routes.ts';
 import { addExecutionRoutes } from './routes/executions-routes.ts';
 import { addFunctionRoutes } from './routes/functions-routes.ts';
 import { addIdentityRoutes } from './identity/identity-routes.ts';
 import { addKeyRoutes } from './routes/keys-routes.ts';
 import { addLogRoutes } from './routes/logs-routes.ts';
 import { addPlatformRoutes } from './routes/platform-routes.ts';
-import { addQueueRoutes } from './routes/queue-routes.ts';
-import { addScheduleRoutes } from './routes/schedules-routes.ts';
+import { addQueueRoutes } from './triggers/queue-routes.ts';
+import { addScheduleRoutes } from './triggers/schedules-routes.ts';
 import { addVariableRoutes } from './routes/variables-routes.ts';
 
 export interface Api {

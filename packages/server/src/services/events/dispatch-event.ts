@@ -1,4 +1,5 @@
 /** From an event to the executions that it starts: one for each function that listens, all in the commit that marks it. */
+import { hash } from 'node:crypto';
 import type { Limits } from '@martlet/protocol';
 import type { Match } from '../../domain/events/subscription-index.ts';
 import type { Clock } from '../../ports/system/clock.ts';
@@ -20,8 +21,8 @@ export interface DispatchOptions {
   readonly origin: string;
 }
 
-/** Under this id decisions about an event are on record. */
-export const eventSubject = ({ source, id }: Pick<EventRow, 'source' | 'id'>): string => `${source} ${id}`;
+/** Under this id decisions about an event are on record; source and id themselves may be longer than an index takes. */
+export const eventSubject = ({ source, id }: Pick<EventRow, 'source' | 'id'>): string => hash('sha256', JSON.stringify([source, id]));
 
 /** @returns how many executions it started; 0 also when somebody else has dispatched it */
 export async function dispatchEvent(options: DispatchOptions, event: EventRow): Promise<number> {
@@ -76,7 +77,7 @@ function jobOf({ subscription: fn }: Match<FunctionRow>, event: EventRow, { ids,
       body: event.data,
       facts: { eventId: event.id },
       // Beside the mark on the event a second lock: one execution for each function.
-      idempotency: { key: `event:${event.source}:${event.id}`, hash: '' },
+      idempotency: { key: `event:${eventSubject(event)}`, hash: '' },
     },
     { id: ids.next(), now: clock.now() },
   );

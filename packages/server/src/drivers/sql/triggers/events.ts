@@ -7,8 +7,9 @@ import { listPage, type AttributeColumns } from '../list-page.ts';
 import { enqueueJobs } from '../queue/enqueue.ts';
 import { createRowCodec, json, plain } from '../row-codec.ts';
 import type { Database, EventTable } from '../schema.ts';
+import { eventKey } from './event-key.ts';
 
-const codec = createRowCodec<EventRow, Insertable<EventTable>>({
+const codec = createRowCodec<EventRow, Omit<Insertable<EventTable>, 'key'>>({
   id: plain('id'),
   createdAt: plain('created_at'),
   updatedAt: plain('updated_at'),
@@ -43,8 +44,8 @@ export async function appendEvents(db: Database, batch: readonly EventRow[]): Pr
   for (const row of batch) {
     const inserted = await db
       .insertInto('events')
-      .values(codec.encode(row))
-      .onConflict((conflict) => conflict.columns(['project_id', 'source', 'id']).doNothing())
+      .values({ ...codec.encode(row), key: eventKey(row) })
+      .onConflict((conflict) => conflict.columns(['project_id', 'key']).doNothing())
       .returning('seq')
       .executeTakeFirst();
     answers.push(inserted !== undefined);
@@ -63,8 +64,7 @@ export async function getEvent(db: Database, at: EventAt): Promise<EventRow | nu
     .selectFrom('events')
     .selectAll()
     .where('project_id', '=', at.projectId)
-    .where('source', '=', at.source)
-    .where('id', '=', at.id)
+    .where('key', '=', eventKey(at))
     .executeTakeFirst();
   return raw === undefined ? null : codec.decode(raw);
 }
@@ -94,8 +94,7 @@ export async function dispatchEvent(db: Database, what: EventDispatch): Promise<
     .updateTable('events')
     .set({ dispatched_at: what.now, updated_at: what.now, started: what.jobs.length })
     .where('project_id', '=', what.projectId)
-    .where('source', '=', what.source)
-    .where('id', '=', what.id)
+    .where('key', '=', eventKey(what))
     .where('dispatched_at', 'is', null)
     .executeTakeFirst();
   if (result.numUpdatedRows === 0n) return false;
