@@ -31,6 +31,8 @@ import { createIdentity } from '../services/identity/identity.ts';
 import { createKeys } from '../services/keys.ts';
 import { createPrincipals } from '../services/principals.ts';
 import { createDeadLetters } from '../services/queue/dead-letters.ts';
+import { createPlatformNews, type PlatformNews } from '../services/events/platform-news.ts';
+import { newsViews } from '../gateway/api/views/news-views.ts';
 import { createEvents } from '../services/events/manage-events.ts';
 import { createEventDispatcher } from '../triggers/events/event-dispatcher.ts';
 import { createSchedules } from '../services/schedules/manage-schedules.ts';
@@ -70,10 +72,11 @@ export function createServices(drivers: Drivers) {
   const { config, log, clock, store, builder } = drivers;
   const changes = createChanges(drivers.hints);
   const meter: PrometheusMeter = createPrometheusMeter({ version: VERSION, readings: () => invocation.readings() });
-  const control = createControl(drivers, changes, meter);
+  const news = createPlatformNews({ store, clock, ids: drivers.ids, views: newsViews, onStored: () => events.stored() });
+  const control = createControl(drivers, { changes, meter, news });
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
-  const identity = createIdentity({ ...drivers, changes, limits: config.limits });
+  const identity = createIdentity({ ...drivers, changes, news, limits: config.limits });
   const queue = createQueue(drivers, { ...invocation, users: identity.userPrincipals });
   const principals = createPrincipals({
     store,
@@ -126,17 +129,20 @@ export function createServices(drivers: Drivers) {
 }
 
 /** What people manage. */
-function createControl({ config, log, clock, ids, store, artifacts, vault, builder }: Drivers, changes: Changes, meter: Meter) {
+function createControl(
+  { config, log, clock, ids, store, artifacts, vault, builder }: Drivers,
+  { changes, meter, news }: { changes: Changes; meter: Meter; news: PlatformNews },
+) {
   const { limits } = config;
   const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
   const onEnded = ({ error, buildMs }: DeploymentRow): void => meter.buildEnded(error, buildMs);
-  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, limits, log, onEnded });
-  const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, limits });
+  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, news, limits, log, onEnded });
+  const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, news, limits });
   return {
     builds,
     deployments,
     uploads: createUploads({ deployments, store, clock, ids, limits }),
-    functions: createFunctions({ store, clock, ids, changes, deployments, limits }),
+    functions: createFunctions({ store, clock, ids, changes, news, deployments, limits }),
     variables: createVariables({ store, vault, clock, ids, changes }),
     keys: createKeys({ store, clock, ids, changes }),
   };

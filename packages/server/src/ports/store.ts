@@ -30,7 +30,7 @@ export interface StoreNouns extends IdentityStores {
 
 export interface Store extends StoreNouns {
   /**
-   * The nouns, with these events stored in the commit of the next change (`insert`, `update`, `delete`) that is made through them;
+   * The nouns, with these events stored in the commit of the next change (`insert`, `update`, `delete`, `deleteAll`) that is made through them;
    * a change that finds nothing, or is refused, stores none.
    */
   announcing(events: readonly EventRow[]): StoreNouns;

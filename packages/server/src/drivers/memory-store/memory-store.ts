@@ -66,7 +66,7 @@ function announcing(nouns: StoreNouns, told: readonly EventRow[], events: EventS
         if (typeof method !== 'function' || !CHANGES.has(String(name))) return method;
         return async (...input: unknown[]) => {
           const result: unknown = await Reflect.apply(method, target, input);
-          if (result !== null && result !== false) await events.append(told);
+          if (result !== null && result !== false && result !== 0) await events.append(told);
           return result;
         };
       },
@@ -74,4 +74,4 @@ function announcing(nouns: StoreNouns, told: readonly EventRow[], events: EventS
   return Object.fromEntries(Object.entries(nouns).map(([name, noun]) => [name, wrap(noun)])) as unknown as StoreNouns;
 }
 
-const CHANGES = new Set(['insert', 'update', 'delete']);
+const CHANGES = new Set(['insert', 'update', 'delete', 'deleteAll']);

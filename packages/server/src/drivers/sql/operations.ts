@@ -119,7 +119,7 @@ export const operations = {
 async function announce(db: Database, { name, input, told }: Announcement): Promise<unknown> {
   const changes: Readonly<Record<string, { readonly run: (db: Database, input: never) => Promise<unknown> }>> = operations;
   const result = await changes[name]?.run(db, input as never);
-  if (result !== null && result !== false) await events.appendEvents(db, told);
+  if (result !== null && result !== false && result !== 0) await events.appendEvents(db, told);
   return result;
 }
 

@@ -107,7 +107,7 @@ function eventNoun(run: RunOperation): EventStore {
 }
 
 /** Operations that are the change itself, as opposed to what prepares or follows it. */
-const CHANGES = /\.(insert|update|delete)$/;
+const CHANGES = /\.(insert|update|delete|deleteAll)$/;
 
 /** The nouns with `told` in the commit of the change that is made through them. */
 export function announcingNouns(dialect: SqlDialect, nodes: NodeStore, told: readonly EventRow[]): StoreNouns {

@@ -9,6 +9,7 @@ import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
 import type { Changes } from '../changes.ts';
 import type { Enqueue } from '../queue/enqueue.ts';
+import { hopsAfter } from './cause.ts';
 import { dispatchEvent, eventSubject } from './dispatch-event.ts';
 import { createEventListeners } from './event-listeners.ts';
 
@@ -56,7 +57,7 @@ export function createEvents(options: EventsOptions): Events {
   const events: Events = {
     // oxlint-disable-next-line max-params -- what, from whom, and how it came in
     async send(projectId, given, sender, origin) {
-      const hops = sender.kind === 'execution' ? sender.hops + 1 : 0;
+      const hops = hopsAfter(sender);
       if (hops > limits.hops)
         throw new PlatformError('execution_hops_exceeded', `Cannot send an event: ${hops} functions stand between it and its first cause.`);
       const now = clock.now();
