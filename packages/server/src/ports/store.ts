@@ -10,6 +10,7 @@ import type { EventRow, EventStore } from './store/event-store.ts';
 import type { JobStore } from './store/job-store.ts';
 import type { NodeStore } from './store/node-store.ts';
 import type { ScheduleStore } from './store/schedule-store.ts';
+import type { DeliveryStore, WebhookStore } from './store/webhook-store.ts';
 import type { IdentityStores } from './store/user-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
@@ -24,6 +25,8 @@ export interface StoreNouns extends IdentityStores {
   readonly jobs: JobStore;
   readonly schedules: ScheduleStore;
   readonly events: EventStore;
+  readonly webhooks: WebhookStore;
+  readonly deliveries: DeliveryStore;
   readonly decisions: DecisionStore;
   readonly nodes: NodeStore;
 }
@@ -238,6 +241,8 @@ export interface ExecutionRow extends Row {
 export interface ExecutionWrite {
   readonly row: ExecutionRow;
   readonly lines: readonly LogLine[];
+  /** Events to store in the same commit. */
+  readonly told?: readonly EventRow[];
 }
 
 export interface ExecutionStore {

@@ -9,6 +9,7 @@ import { memoryDecisions, memoryNodes } from './memory-ledger.ts';
 import { memorySchedules } from './memory-schedules.ts';
 import { memoryEvents } from './memory-events.ts';
 import { memoryIdentity } from './memory-identity.ts';
+import { memoryDeliveries, memoryWebhooks } from './memory-webhooks.ts';
 import { createMemoryTables } from './memory-tables.ts';
 
 export function createMemoryStore(): Store {
@@ -32,6 +33,8 @@ export function createMemoryStore(): Store {
     jobs: whileOpen(jobs, state),
     schedules: whileOpen(memorySchedules(tables, jobs), state),
     events: whileOpen(events, state),
+    webhooks: whileOpen(memoryWebhooks(tables), state),
+    deliveries: whileOpen(memoryDeliveries(tables), state),
     decisions: whileOpen(memoryDecisions(tables), state),
     nodes: whileOpen(memoryNodes(tables), state),
   };

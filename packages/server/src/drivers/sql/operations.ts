@@ -12,8 +12,12 @@ import * as jobs from './queue/jobs.ts';
 import * as keys from './control/keys.ts';
 import * as nodes from './queue/nodes.ts';
 import * as projects from './control/projects.ts';
+import { appendEvents } from './triggers/append-events.ts';
+import * as deliveries from './triggers/deliveries.ts';
 import * as events from './triggers/events.ts';
 import * as schedules from './triggers/schedules.ts';
+import * as webhooks from './triggers/webhooks.ts';
+import { writeTold } from './write-told.ts';
 import { identityOperations } from './identity/identity-operations.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
 import type { Database } from './schema.ts';
@@ -58,6 +62,7 @@ export const operations = {
   'variables.update': { lane: 'write', run: variables.updateVariable },
   'variables.delete': { lane: 'write', run: variables.deleteVariable },
 
+  'executions.writeTold': { lane: 'write', run: writeTold },
   'executions.get': { lane: 'point', run: executions.getExecution },
   'executions.find': { lane: 'point', run: executions.findExecution },
   'executions.list': { lane: 'list', run: executions.listExecutions },
@@ -94,13 +99,29 @@ export const operations = {
   'schedules.nextDue': { lane: 'point', run: schedules.nextDueSchedule },
   'schedules.advance': { lane: 'write', run: schedules.advanceSchedules },
 
-  'events.append': { lane: 'write', run: events.appendEvents },
+  'events.append': { lane: 'write', run: appendEvents },
   'events.get': { lane: 'point', run: events.getEvent },
   'events.list': { lane: 'list', run: events.listEvents },
   'events.pending': { lane: 'point', run: events.pendingEvents },
   'events.dispatch': { lane: 'write', run: events.dispatchEvent },
   'events.deleteBefore': { lane: 'write', run: events.deleteEventsBefore },
   'events.announce': { lane: 'write', run: announce },
+
+  'webhooks.insert': { lane: 'write', run: webhooks.insertWebhook },
+  'webhooks.get': { lane: 'point', run: webhooks.getWebhook },
+  'webhooks.list': { lane: 'list', run: webhooks.listWebhooks },
+  'webhooks.update': { lane: 'write', run: webhooks.updateWebhook },
+  'webhooks.delete': { lane: 'write', run: webhooks.deleteWebhook },
+  'webhooks.sending': { lane: 'point', run: webhooks.sendingWebhooks },
+  'webhooks.hearingExecutions': { lane: 'point', run: webhooks.projectsHearingExecutions },
+
+  'deliveries.get': { lane: 'point', run: deliveries.getDelivery },
+  'deliveries.list': { lane: 'list', run: deliveries.listDeliveries },
+  'deliveries.due': { lane: 'point', run: deliveries.dueDeliveries },
+  'deliveries.claim': { lane: 'write', run: deliveries.claimDeliveries },
+  'deliveries.settle': { lane: 'write', run: deliveries.settleDeliveries },
+  'deliveries.redeliver': { lane: 'write', run: deliveries.redeliver },
+  'deliveries.deleteBefore': { lane: 'write', run: deliveries.deleteDeliveriesBefore },
 
   'decisions.append': { lane: 'write', run: decisions.appendDecisions },
   'decisions.list': { lane: 'point', run: decisions.listDecisions },
@@ -119,7 +140,7 @@ export const operations = {
 async function announce(db: Database, { name, input, told }: Announcement): Promise<unknown> {
   const changes: Readonly<Record<string, { readonly run: (db: Database, input: never) => Promise<unknown> }>> = operations;
   const result = await changes[name]?.run(db, input as never);
-  if (result !== null && result !== false && result !== 0) await events.appendEvents(db, told);
+  if (result !== null && result !== false && result !== 0) await appendEvents(db, told);
   return result;
 }
 

@@ -254,7 +254,7 @@ export interface WebhookDeliveryTable extends Table {
   event_type: string;
   status: string;
   attempt: number;
-  retries: number;
+  tries: number;
   next_at: number | null;
   response_status: number;
   error: string;

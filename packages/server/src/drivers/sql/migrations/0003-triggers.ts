@@ -92,7 +92,7 @@ create table webhook_deliveries (
   event_type text not null,
   status text not null,
   attempt ${int} not null,
-  retries ${int} not null,
+  tries ${int} not null,
   next_at ${real},
   response_status ${int} not null,
   error text not null,
