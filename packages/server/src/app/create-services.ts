@@ -12,6 +12,7 @@ import type { Meter, Readings } from '../ports/meter.ts';
 import type { Sandbox } from '../ports/sandbox.ts';
 import type { DeploymentRow, FunctionRow, Store } from '../ports/store.ts';
 import type { Vault } from '../ports/vault.ts';
+import type { WebSender } from '../ports/web-sender.ts';
 import type { WebReader } from '../ports/web-reader.ts';
 import { createBuilds } from '../services/builds.ts';
 import { createQueue } from './create-queue.ts';
@@ -34,6 +35,8 @@ import { createDeadLetters } from '../services/queue/dead-letters.ts';
 import { createPlatformNews, type PlatformNews } from '../services/events/platform-news.ts';
 import { newsViews } from '../gateway/api/views/news-views.ts';
 import { createEvents } from '../services/events/manage-events.ts';
+import { createTellingStore } from '../services/events/telling-store.ts';
+import { createWebhookServices } from './create-webhooks.ts';
 import { createEventDispatcher } from '../triggers/events/event-dispatcher.ts';
 import { createSchedules } from '../services/schedules/manage-schedules.ts';
 import { createScheduler } from '../triggers/schedules/scheduler.ts';
@@ -60,6 +63,7 @@ export interface Drivers {
   readonly builder: Builder;
   readonly trees: DiskTrees;
   readonly web: WebReader;
+  readonly webSender: WebSender;
 }
 
 export type PlatformServices = ReturnType<typeof createServices>;
@@ -68,11 +72,15 @@ export type PlatformServices = ReturnType<typeof createServices>;
 export const PLATFORM_HOST = 'martlet.internal';
 const PLATFORM_ORIGIN = `http://${PLATFORM_HOST}`;
 
-export function createServices(drivers: Drivers) {
-  const { config, log, clock, store, builder } = drivers;
-  const changes = createChanges(drivers.hints);
+export function createServices(given: Drivers) {
+  const { config, log, clock, builder } = given;
+  const changes = createChanges(given.hints);
+  const onStored = (): void => events.stored();
+  const telling = createTellingStore({ ...given, changes, views: newsViews, onStored });
+  const { store } = telling;
+  const drivers: Drivers = { ...given, store };
   const meter: PrometheusMeter = createPrometheusMeter({ version: VERSION, readings: () => invocation.readings() });
-  const news = createPlatformNews({ store, clock, ids: drivers.ids, views: newsViews, onStored: () => events.stored() });
+  const news = createPlatformNews({ store, clock, ids: drivers.ids, views: newsViews, onStored });
   const control = createControl(drivers, { changes, meter, news });
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
@@ -97,6 +105,7 @@ export function createServices(drivers: Drivers) {
     limits: config.limits,
     origin: PLATFORM_ORIGIN,
   });
+  const webhooks = createWebhookServices(drivers, { changes, events, rates: identity.rates });
   const eventDispatcher = createEventDispatcher({ events, log });
   const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
   const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
@@ -111,6 +120,8 @@ export function createServices(drivers: Drivers) {
     deadLetters: createDeadLetters({ store, enqueue: queue.enqueue, clock }),
     events,
     eventDispatcher,
+    ...webhooks,
+    telling,
     schedules,
     scheduler,
     meter,
@@ -122,6 +133,8 @@ export function createServices(drivers: Drivers) {
       await builder.close();
       invoke.close();
       await invocation.pool.close();
+      telling.stop();
+      await webhooks.deliveries.close();
       await queue.close();
       await invocation.recorder.close();
     },
@@ -225,7 +238,7 @@ function retireWorkers(
   { kind, projectId, functionId }: Change,
   { pool, routes, log }: { pool: WorkerPool; routes: FunctionRoutes; log: Log },
 ): void {
-  if (kind === 'key' || kind === 'user' || kind === 'issuer') return;
+  if (kind === 'key' || kind === 'user' || kind === 'issuer' || kind === 'webhook') return;
   if (kind !== 'deployment' || functionId === undefined) {
     pool.retire(projectId, functionId);
     return;

@@ -8,6 +8,9 @@ import { packTar } from 'modern-tar';
 import { createDiskArtifacts } from '../../src/drivers/disk-artifacts/disk-artifacts.ts';
 import { createEsbuildBuilder } from '../../src/drivers/esbuild-builder/esbuild-builder.ts';
 import { createLocalVault } from '../../src/drivers/local-vault/local-vault.ts';
+import { createWebSender } from '../../src/drivers/policy-egress/web/web-sender.ts';
+import { createWebhooks } from '../../src/services/webhooks/manage-webhooks.ts';
+import { createHooks } from '../../src/services/webhooks/take-hook.ts';
 import { createWebReader } from '../../src/drivers/policy-egress/web/web-reader.ts';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
 import { createSystemIds } from '../../src/drivers/system/system-ids.ts';
@@ -105,6 +108,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const executions = createExecutions({ store, invoke: answering.invoke, enqueue, clock, limits });
   const schedules = createSchedules({ store, clock, ids, enqueue, origin: 'http://localhost' });
   const events = createEvents({ store, clock, ids, changes, enqueue, limits, origin: 'http://localhost' });
+  const sender = createWebSender({ privateHosts: [], extraDenied: [] });
   const api = createApi({
     functions,
     deployments,
@@ -113,6 +117,8 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     executions,
     schedules,
     events,
+    webhooks: createWebhooks({ store, vault, sender, clock, ids, changes }),
+    hooks: createHooks({ store, vault, events, clock, log, rate: undefined }),
     deadLetters: createDeadLetters({ store, enqueue, clock }),
     keys,
     principals,

@@ -13,10 +13,9 @@ import * as keys from './control/keys.ts';
 import * as nodes from './queue/nodes.ts';
 import * as projects from './control/projects.ts';
 import { appendEvents } from './triggers/append-events.ts';
-import * as deliveries from './triggers/deliveries.ts';
 import * as events from './triggers/events.ts';
 import * as schedules from './triggers/schedules.ts';
-import * as webhooks from './triggers/webhooks.ts';
+import { webhookOperations } from './triggers/webhook-operations.ts';
 import { writeTold } from './write-told.ts';
 import { identityOperations } from './identity/identity-operations.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
@@ -107,21 +106,7 @@ export const operations = {
   'events.deleteBefore': { lane: 'write', run: events.deleteEventsBefore },
   'events.announce': { lane: 'write', run: announce },
 
-  'webhooks.insert': { lane: 'write', run: webhooks.insertWebhook },
-  'webhooks.get': { lane: 'point', run: webhooks.getWebhook },
-  'webhooks.list': { lane: 'list', run: webhooks.listWebhooks },
-  'webhooks.update': { lane: 'write', run: webhooks.updateWebhook },
-  'webhooks.delete': { lane: 'write', run: webhooks.deleteWebhook },
-  'webhooks.sending': { lane: 'point', run: webhooks.sendingWebhooks },
-  'webhooks.hearingExecutions': { lane: 'point', run: webhooks.projectsHearingExecutions },
-
-  'deliveries.get': { lane: 'point', run: deliveries.getDelivery },
-  'deliveries.list': { lane: 'list', run: deliveries.listDeliveries },
-  'deliveries.due': { lane: 'point', run: deliveries.dueDeliveries },
-  'deliveries.claim': { lane: 'write', run: deliveries.claimDeliveries },
-  'deliveries.settle': { lane: 'write', run: deliveries.settleDeliveries },
-  'deliveries.redeliver': { lane: 'write', run: deliveries.redeliver },
-  'deliveries.deleteBefore': { lane: 'write', run: deliveries.deleteDeliveriesBefore },
+  ...webhookOperations,
 
   'decisions.append': { lane: 'write', run: decisions.appendDecisions },
   'decisions.list': { lane: 'point', run: decisions.listDecisions },

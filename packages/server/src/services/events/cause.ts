@@ -3,7 +3,7 @@
  * many functions stand behind it, or functions that start each other by their changes would never end.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Principal } from '../../domain/principal.ts';
+import { actingUser, type Principal } from '../../domain/principal.ts';
 
 export interface Cause {
   /** Null: a key, or the platform itself. */
@@ -15,8 +15,7 @@ const NOBODY: Cause = { userId: null, hops: 0 };
 const present = new AsyncLocalStorage<Cause>();
 
 export function becauseOf<Result>(principal: Principal, work: () => Result): Result {
-  const userId = principal.kind === 'user' ? principal.userId : null;
-  return present.run({ userId, hops: hopsAfter(principal) }, work);
+  return present.run({ userId: actingUser(principal)?.userId ?? null, hops: hopsAfter(principal) }, work);
 }
 
 export const presentCause = (): Cause => present.getStore() ?? NOBODY;
