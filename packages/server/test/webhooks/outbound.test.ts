@@ -136,6 +136,16 @@ describe('a webhook', () => {
     await expect.poll(async () => (await deliveriesOf(made))[1]).toMatchObject({ status: 'delivered', attempt: 5 });
   });
 
+  it('that hangs up in the middle is tried again', async () => {
+    const made = await hook('/killed', ['killed.*']);
+    receiver.answer = ({ headers }, response) =>
+      void (headers['martlet-attempt'] === '1' ? response.socket?.destroy() : response.writeHead(204).end());
+    await send('killed.once', 1);
+    await receiver.of('/killed', 2);
+    await expect.poll(async () => deliveriesOf(made)).toMatchObject([{ status: 'delivered', attempt: 2 }]);
+    receiver.answer = (_request, response) => response.writeHead(204).end();
+  });
+
   it('that says it is gone is not asked again', async () => {
     const made = await hook('/gone', ['gone.now']);
     receiver.answer = (_request, response) => response.writeHead(410).end();
