@@ -6,6 +6,7 @@ import { defaultLimits, limitSpecs, PlatformError, type LimitName, type Limits }
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { z } from 'zod';
 import { tiers, type Tier } from '../ports/sandbox.ts';
+import { readArtifactsSetting, type ArtifactsSetting } from './storage/artifacts-setting.ts';
 
 export interface Config {
   readonly mode: 'dev' | 'serve';
@@ -18,7 +19,7 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly databaseConnections: number;
   /** Where sources and builds lie: every node of a shared database must reach them. */
-  readonly artifacts: 'disk' | 'database';
+  readonly artifacts: ArtifactsSetting;
   /** Keys of the vault, the one that seals first; empty: the file in the data folder. */
   readonly vaultKeys: readonly string[];
   readonly logLevel: string;
@@ -76,7 +77,7 @@ const settingsSchema = z.strictObject({
     .regex(/^postgres(?:ql)?:\/\//, 'must look like postgres://user:password@host:5432/database')
     .optional(),
   databaseConnections: whole(4, 1000).optional(),
-  artifacts: z.enum(['disk', 'database']).optional(),
+  artifacts: z.string().optional(),
   vaultKey: list.optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional(),
   sandboxTier: z.enum(tiers).optional(),
@@ -119,12 +120,7 @@ export function loadConfig(sources: ConfigSources): Config {
   const environment = readEnvironment(env);
   const settings: Settings = { ...file, ...environment, limits: { ...file.limits, ...environment.limits } };
   const dev = mode === 'dev';
-  const artifacts = settings.artifacts ?? (settings.databaseUrl === undefined ? 'disk' : 'database');
-  if (artifacts === 'database' && settings.databaseUrl === undefined)
-    throw new PlatformError(
-      'config_invalid',
-      'Cannot keep artifacts in the database: set MARTLET_DATABASE_URL, or MARTLET_ARTIFACTS=disk.',
-    );
+  const artifacts = readArtifactsSetting(settings.artifacts, { databaseUrl: settings.databaseUrl, env });
   return {
     mode,
     host: flags.host ?? settings.host ?? (dev ? '127.0.0.1' : '0.0.0.0'),

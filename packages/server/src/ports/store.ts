@@ -261,10 +261,11 @@ export interface ExecutionStore {
   lines(id: string): Promise<readonly LogLine[]>;
   delete(projectId: string, functionId: string, id: string): Promise<boolean>;
   /**
-   * Fails every execution that is waiting or processing and is no job, after a crash: all of them, or those that were
-   * begun before a time, since which nothing can still be running. @returns how many
+   * Fails executions that are waiting or processing and are no jobs, after a crash: all of them, or with `graceMs` those
+   * that are `graceMs` older than anything that may still run: one waits at most as long as its function may run, and
+   * then runs. @returns how many
    */
-  failInterrupted(endedAt: number, begunBefore?: number): Promise<number>;
+  failInterrupted(endedAt: number, graceMs?: number): Promise<number>;
   /** Deletes executions that ended before a time, at most `limit` per call. @returns how many */
   deleteEndedBefore(time: number, limit: number): Promise<number>;
 }

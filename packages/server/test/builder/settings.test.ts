@@ -56,7 +56,7 @@ describe('settings in code', () => {
     const told = problems.map(({ line, message }) => [line, message.split(';')[0]]);
     expect(told).toContainEqual([4, 'config: unknown key "timeouts"']);
     expect(told).toContainEqual([5, 'config.retries: Too big: expected number to be <=20']);
-    expect(told).toContainEqual([6, 'config.schedule: must have five fields, or six with seconds: "* * *" has 3']);
+    expect(told).toContainEqual([6, 'config.schedule: Cannot use the schedule "* * *": it has 3 fields']);
     expect(told.some(([line, message]) => line === 7 && String(message).startsWith('config.egress'))).toBe(true);
   });
 

@@ -91,7 +91,7 @@ export function removeExecutions(tables: MemoryTables, test: (row: ExecutionRow)
 }
 
 export function memoryExecutions(tables: MemoryTables): ExecutionStore {
-  const { executions, executionLines, jobs } = tables;
+  const { executions, executionLines, functions, jobs } = tables;
   const isTerminal = (row: ExecutionRow) => row.status === 'completed' || row.status === 'failed';
 
   const remove = (test: (row: ExecutionRow) => boolean): number => removeExecutions(tables, test);
@@ -132,10 +132,12 @@ export function memoryExecutions(tables: MemoryTables): ExecutionStore {
     lines: async (id) => executionLines.get(id) ?? [],
     delete: async (projectId, functionId, id) =>
       remove((row) => row.projectId === projectId && row.functionId === functionId && row.id === id) > 0,
-    async failInterrupted(endedAt, begunBefore = Number.POSITIVE_INFINITY) {
-      const interrupted = executions.rows(
-        (row) => (row.status === 'waiting' || row.status === 'processing') && row.createdAt < begunBefore && jobs.get(row.id) === null,
-      );
+    async failInterrupted(endedAt, graceMs) {
+      const mayRunMs = (row: ExecutionRow): number =>
+        2000 * (functions.get(functionKey(row.projectId, row.functionId))?.timeoutSeconds ?? 0);
+      const interrupted = executions
+        .rows((row) => (row.status === 'waiting' || row.status === 'processing') && jobs.get(row.id) === null)
+        .filter((row) => graceMs === undefined || row.createdAt + mayRunMs(row) < endedAt - graceMs);
       for (const row of interrupted)
         executions.put({ ...row, status: 'failed', errorCode: 'execution_interrupted', endedAt, updatedAt: endedAt });
       return interrupted.length;

@@ -69,7 +69,7 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
       list: (projectId, functionId, query, readerUserId) => run('executions.list', { projectId, functionId, query, readerUserId }),
       lines: (id) => run('executions.lines', id),
       delete: (projectId, functionId, id) => run('executions.delete', { projectId, functionId, id }),
-      failInterrupted: (endedAt, begunBefore = Number.POSITIVE_INFINITY) => run('executions.failInterrupted', { endedAt, begunBefore }),
+      failInterrupted: (endedAt, graceMs) => run('executions.failInterrupted', { endedAt, ...(graceMs !== undefined && { graceMs }) }),
       deleteEndedBefore: (time, limit) => run('executions.deleteEndedBefore', { time, limit }),
     },
     jobs: jobNoun(run),
