@@ -50,6 +50,7 @@ export interface JobRunner {
 const NOT_NOW: ReadonlySet<ErrorCode> = new Set([
   'server_draining',
   'function_concurrency_exceeded',
+  'host_memory_exhausted',
   'general_rate_limit_exceeded',
   'store_unavailable',
 ]);
