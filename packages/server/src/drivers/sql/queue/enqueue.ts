@@ -4,6 +4,7 @@ import type { NewDecision } from '../../../ports/store/decision-store.ts';
 import type { Enqueued, NewJob } from '../../../ports/store/job-store.ts';
 import { appendDecisions } from './decisions.ts';
 import { encodeJob, jobColumns } from './job-rows.ts';
+import { appendEvents } from '../triggers/append-events.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
 
@@ -22,6 +23,10 @@ export async function enqueueJobs(
     if (known === undefined) fresh.push(job);
   }
   for (let at = 0; at < fresh.length; at += ROWS_AT_ONCE) await insertJobs(db, fresh.slice(at, at + ROWS_AT_ONCE));
+  await appendEvents(
+    db,
+    fresh.flatMap(({ told = [] }) => told),
+  );
   const added = new Set(fresh.map((job) => job.execution.id));
   await appendDecisions(
     db,

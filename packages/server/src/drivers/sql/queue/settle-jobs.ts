@@ -1,6 +1,7 @@
 /** How attempts end. Every statement carries the fence: a node that comes too late changes nothing. */
 import { sql } from 'kysely';
 import type { JobEnd, JobStore } from '../../../ports/store/job-store.ts';
+import { appendEvents } from '../triggers/append-events.ts';
 import { appendDecisions } from './decisions.ts';
 import { appendExecution, changingExecutionColumns, executionColumns } from '../executions.ts';
 import type { Cell } from '../row-codec.ts';
@@ -36,6 +37,10 @@ export async function settleJobs(db: Database, batch: readonly JobEnd[]): Promis
   await appendDecisions(
     db,
     settled.flatMap((end) => end.decisions),
+  );
+  await appendEvents(
+    db,
+    settled.flatMap(({ told = [] }) => told),
   );
   return batch.map((end) => held.has(signOf(end)));
 }
