@@ -52,7 +52,7 @@ async function copyFunction(store: Store, { project, from, total }: SeedOptions)
 }
 
 /** The one file below the folder that is an SQLite database. */
-function findDatabase(dataDir: string): string {
+export function findDatabase(dataDir: string): string {
   const found = readdirSync(dataDir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))

@@ -50,7 +50,7 @@ describe.skipIf(skipped !== undefined)(suiteName('webhooks of several nodes', sk
     expect(created.map((answer) => answer?.status)).toEqual(Array.from({ length: COUNT }, () => 201));
     const delivered = `/v1/webhooks/${$id}/deliveries?queries[0]=${encodeURIComponent('{"method":"equal","attribute":"status","values":["delivered"]}')}`;
     await expect
-      .poll(async () => ((await nodes[1]?.api('GET', delivered))?.body as { total: number }).total, { timeout: 20_000 })
+      .poll(async () => ((await nodes[1]?.api('GET', delivered))?.body as { total: number } | undefined)?.total, { timeout: 20_000 })
       .toBe(COUNT);
     const attempts = receiver.received.map(
       (each) => `${(JSON.parse(each.body.toString()) as { subject: string }).subject} ${each.headers['martlet-attempt']}`,
