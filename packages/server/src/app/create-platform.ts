@@ -5,17 +5,18 @@ import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
 import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
 import { createWebReader } from '../drivers/policy-egress/web/web-reader.ts';
+import { createWebSender } from '../drivers/policy-egress/web/web-sender.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
 import { createSystemClock } from '../drivers/system/system-clock.ts';
 import { createSystemIds } from '../drivers/system/system-ids.ts';
 import { createFunctionsGateway, type FunctionsGateway } from '../gateway/functions/functions-gateway.ts';
 import { listen, type Listener } from '../gateway/listen.ts';
 import type { Builder } from '../ports/builder.ts';
-import type { Log } from '../ports/log.ts';
+import type { Log } from '../ports/system/log.ts';
 import type { SandboxProbe, Tier } from '../ports/sandbox.ts';
 import { createCallerRate } from '../services/identity/caller-rate.ts';
 import { lastingKey } from '../services/project-key.ts';
-import { startRecovery } from '../services/recovery.ts';
+import { startRecovery } from '../services/upkeep/recovery.ts';
 import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
@@ -87,6 +88,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     ids: createSystemIds(clock),
     builder: createBuilder(config, folder, log),
     web: createWebReader({ privateHosts: config.oidcPrivateHosts, extraDenied: config.egressDeny }),
+    webSender: createWebSender({ privateHosts: config.webhookPrivateHosts, extraDenied: config.egressDeny }),
     trees: createDiskTrees({ folder: folder.trees, tempDir: folder.temp, artifacts }),
   });
   counting.meter = services.meter;
@@ -105,9 +107,11 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     port: listener.port,
   });
   void services.pool.warmUp();
+  await services.telling.refresh();
   await services.queue.dispatcher.start();
   services.scheduler.start();
   services.eventDispatcher.start();
+  services.deliveryLoop.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -164,6 +168,7 @@ async function drainAndClose(
   const drained = listener.drain();
   services.scheduler.stop();
   services.eventDispatcher.stop();
+  services.deliveryLoop.stop();
   services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.

@@ -2,10 +2,11 @@
 import type { Limits } from '@martlet/protocol';
 import type { Artifacts } from '../../ports/artifacts.ts';
 import type { BuildInput, BuildProblem, Builder } from '../../ports/builder.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { DeploymentRow, Store } from '../../ports/store.ts';
 import type { Changes } from '../changes.ts';
+import type { PlatformNews } from '../events/platform-news.ts';
 import type { SharedArtifacts } from './shared-artifacts.ts';
 
 export interface BuildOrder {
@@ -31,6 +32,7 @@ export interface BuildsOptions {
   readonly builder: Builder;
   readonly clock: Clock;
   readonly changes: Changes;
+  readonly news: PlatformNews;
   readonly limits: Pick<Limits, 'buildSeconds'>;
   readonly log: Log;
   /** Told of each build that has ended, for metrics. */

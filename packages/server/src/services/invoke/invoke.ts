@@ -2,8 +2,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { isPlatformError, PlatformError, type Limits } from '@martlet/protocol';
 import { actingUser, mayExecute, type Principal } from '../../domain/principal.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 import type { FunctionRow } from '../../ports/store.ts';
 import type { Worker } from '../workers/worker.ts';
 import type { WorkerPool, WorkerTarget } from '../workers/worker-pool.ts';
@@ -97,7 +97,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
 
   function invoke(request: InvokeRequest): Promise<Invoked> {
     if (draining) throw new PlatformError('server_draining', { retryAfterSeconds: 1 });
-    const invoked = after(routes.byId(request.projectId, request.functionId), (routed) =>
+    const invoked = after(request.routed ?? routes.byId(request.projectId, request.functionId), (routed) =>
       after(ready(request, routed), (readyFunction) => admit(request, readyFunction)),
     );
     return invoked instanceof Promise ? invoked : Promise.resolve(invoked);

@@ -3,8 +3,8 @@
  * job is due, and now and then, since other nodes enqueue too and a hint may be lost.
  */
 import { shareOut, type FairState } from '../../domain/queue/fair-claims.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { JobStore, ReadyGroup, Take } from '../../ports/store/job-store.ts';
 import type { NodeLease, NodeStore } from '../../ports/store/node-store.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
@@ -42,6 +42,8 @@ const LOOK_MS = 1000;
 /** While there is much to do, it is asked this often what is due. */
 const DUE_MS = 10;
 const GROUPS_MAX = 64;
+/** A function for which this server has no room is left alone for so long: handing back and taking again at once would spin. */
+const REST_MS = 1000;
 const DUE_MAX = 1000;
 const LOST_MAX = 100;
 /** Lines of long attempts reach the store this often, and cancellations their attempt. */
@@ -50,6 +52,8 @@ const TEND_MS = 1000;
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { jobs, nodes, runner, invoke, routes, clock, log, capacity, node } = options;
   const running = new Map<string, RunningJob>();
+  /** When a function may be tried again here, in milliseconds of `performance.now()`. */
+  const resting = new Map<string, number>();
   let fair: FairState | undefined;
   let after: ReadyGroup | null = null;
   let lease: NodeLease | undefined;
@@ -163,6 +167,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const takes = await share(groups, room);
     if (takes.length === 0) return false;
     const claimed = await jobs.claim({ nodeId: mine.id, now: clock.now(), takes });
+    // The lease may have gone while the claim was under way: then another server decides on these, and they must not run here as well.
+    if (lease !== mine) return false;
     for (const job of claimed) begin(runner.run(job));
     const seen = groups.reduce((sum, { ready }) => sum + ready, 0);
     return claimed.length > 0 && (claimed.length < seen || groups.length === GROUPS_MAX);
@@ -177,7 +183,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     const shared = shareOut(
       fair,
-      groups.map((group) => ({ ...group, free: Math.max(0, (concurrencyOf.get(group) ?? 1) - group.taken) })),
+      groups.map((group) => ({ ...group, free: rests(group) ? 0 : Math.max(0, (concurrencyOf.get(group) ?? 1) - group.taken) })),
       room,
     );
     fair = shared.state;
@@ -189,10 +195,19 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function begin(job: RunningJob): void {
     running.set(job.executionId, job);
-    void job.done.then(() => {
+    void job.done.then((how) => {
       running.delete(job.executionId);
+      if (how === 'no_room') resting.set(keyOf(job), performance.now() + REST_MS);
       wake();
     });
+  }
+
+  function rests(group: ReadyGroup): boolean {
+    const until = resting.get(keyOf(group));
+    if (until === undefined) return false;
+    if (until > performance.now()) return true;
+    resting.delete(keyOf(group));
+    return false;
   }
 
   async function tend(): Promise<void> {
@@ -206,9 +221,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   async function saveLines(): Promise<void> {
-    const fresh = [...running.values()].filter(({ recording }) => recording?.hasEnded === false && recording.unwritten().length > 0);
+    const fresh = [...running.values()].flatMap(({ executionId, fence, recording }) =>
+      recording === undefined || recording.hasEnded || recording.unwritten().length === 0
+        ? []
+        : [{ executionId, fence, recording, lines: recording.takeLines() }],
+    );
     if (fresh.length === 0) return;
-    await jobs.addLines(fresh.map(({ executionId, fence, recording }) => ({ executionId, fence, lines: recording?.takeLines() ?? [] })));
+    try {
+      await jobs.addLines(fresh.map(({ executionId, fence, lines }) => ({ executionId, fence, lines })));
+    } catch (error) {
+      for (const { recording, lines } of fresh) recording.putBack(lines.length);
+      throw error;
+    }
   }
 
   async function cancelRequested(): Promise<void> {
@@ -230,6 +254,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   }
 }
+
+const keyOf = ({ projectId, functionId }: { readonly projectId: string; readonly functionId: string }): string =>
+  `${projectId}\n${functionId}`;
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {

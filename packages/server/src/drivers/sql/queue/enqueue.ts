@@ -5,6 +5,7 @@ import type { Enqueued, NewJob } from '../../../ports/store/job-store.ts';
 import { appendDecisions } from './decisions.ts';
 import { isPostgres } from '../dialect.ts';
 import { encodeJob, jobColumns, typesOf } from './job-rows.ts';
+import { appendEvents } from '../triggers/append-events.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
 import { arrayTable, valuesTable } from '../values-table.ts';
@@ -25,6 +26,10 @@ export async function enqueueJobs(
   const known = await rememberKeys(db, batch);
   const fresh = batch.filter((job) => !known.has(job));
   for (let at = 0; at < fresh.length; at += ROWS_AT_ONCE) await insertJobs(db, fresh.slice(at, at + ROWS_AT_ONCE));
+  await appendEvents(
+    db,
+    fresh.flatMap(({ told = [] }) => told),
+  );
   const added = new Set(fresh.map((job) => job.execution.id));
   await appendDecisions(
     db,

@@ -2,6 +2,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { JobEnd, JobStore } from '../../../ports/store/job-store.ts';
 import { isPostgres } from '../dialect.ts';
+import { appendEvents } from '../triggers/append-events.ts';
 import { appendDecisions } from './decisions.ts';
 import { appendExecution, changingExecutionColumns, executionColumns } from '../executions.ts';
 import type { Cell } from '../row-codec.ts';
@@ -32,6 +33,10 @@ export async function settleJobs(db: Database, batch: readonly JobEnd[]): Promis
   await appendDecisions(
     db,
     settled.flatMap((end) => end.decisions),
+  );
+  await appendEvents(
+    db,
+    settled.flatMap(({ told = [] }) => told),
   );
   return batch.map((end) => held.has(signOf(end)));
 }

@@ -180,6 +180,8 @@ export async function followSettings(db: Database, fn: FunctionRow): Promise<voi
   if (old?.expression === fn.schedule && old.timezone === fn.timezone) return;
   const row = settingsSchedule(fn);
   if (old === null) return insertSchedule(db, row);
-  const { name, expression, timezone, cursor, nextDue, updatedAt } = row;
+  const { name, expression, timezone, cursor, updatedAt } = row;
+  // One that is paused stays so, whatever its times are now.
+  const nextDue = old.enabled ? row.nextDue : null;
   await updateSchedule(db, { ...at, change: { name, expression, timezone, cursor, nextDue, updatedAt } });
 }
