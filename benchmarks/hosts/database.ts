@@ -1,15 +1,14 @@
 /** Looks into the database of a server that runs, past the server: what is there is on record. */
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
-import { findDatabase } from './seed-functions.ts';
+import { findDatabase, type StoreAt } from './stores.ts';
 
 export interface DatabaseView {
   rows<Row extends object>(text: string): Promise<Row[]>;
   close(): Promise<void>;
 }
 
-/** `url`: of PostgreSQL; without one the SQLite database below the data folder. */
-export async function viewDatabase({ url, dataDir }: { url: string | undefined; dataDir: string }): Promise<DatabaseView> {
+export async function viewDatabase({ url, dataDir }: StoreAt): Promise<DatabaseView> {
   if (url === undefined) {
     const database = new DatabaseSync(findDatabase(dataDir), { readOnly: true });
     return {

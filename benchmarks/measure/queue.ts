@@ -1,12 +1,12 @@
 /** What durable executions cost: from the call that enqueues to the record of the end, and how soon one begins. */
 import { execFile } from 'node:child_process';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createPostgresServer } from '../../packages/server/test/postgres/postgres-server.ts';
 import { viewDatabase, type DatabaseView } from '../hosts/database.ts';
 import { helloSource, lagSource, type Martlet, removeData, startMartlet } from '../hosts/martlet.ts';
 import { enqueueAll, enqueuePaced, type JobTarget } from '../load/enqueue.ts';
+import { lastLine, readLags, untilDone } from './ended-executions.ts';
 import { median, percentile } from '../load/percentiles.ts';
 import type { Bound, Measure, MeasureRow, Settings } from './measure-row.ts';
 import { formatMs, toRow } from './table.ts';
@@ -17,7 +17,6 @@ export const queue: Measure = { name: 'queue', about: 'durable executions, enque
 const CLIENTS = 32;
 const WARM_UP = 200;
 const PACE_MS = 20;
-const LOOK_MS = 5;
 const ROUND_MS_MAX = 300_000;
 const PEERS = {
   'pg-boss': { side: 'at least', must: 2, aim: 3, unit: '×' },
@@ -103,26 +102,10 @@ async function ourRound({ view, hello, lag }: Ours, { jobs, paced }: Size): Prom
 }
 
 async function measureLags(view: DatabaseView, lag: JobTarget, count: number): Promise<number[]> {
-  const [first] = await view.rows<{ last: number | null }>('select max(seq) as last from execution_logs');
+  const before = await lastLine(view);
   await enqueuePaced(lag, { count, everyMs: PACE_MS });
   await untilDone(view);
-  const written = await view.rows<{ lines: string }>(`select lines from execution_logs where seq > ${Number(first?.last ?? 0)}`);
-  const lags = written.flatMap(({ lines }) => (JSON.parse(lines) as { text: string }[]).map(({ text }) => Number(text)));
-  if (lags.length !== count || lags.some(Number.isNaN)) throw new Error(`Cannot use a round: ${lags.length} of ${count} lags were written`);
-  return lags;
-}
-
-/** Two seeks in partial indexes: looking costs next to nothing. */
-async function untilDone(view: DatabaseView): Promise<void> {
-  const deadline = performance.now() + ROUND_MS_MAX;
-  for (;;) {
-    const open = await view.rows(
-      "select 1 as open from executions where queue = 'ready' union all select 1 from executions where queue = 'taken' limit 1",
-    );
-    if (open.length === 0) return;
-    if (performance.now() > deadline) throw new Error('Cannot use a round: it does not end');
-    await wait(LOOK_MS);
-  }
+  return readLags(view, { after: before, count });
 }
 
 async function countCompleted(view: DatabaseView): Promise<number> {

@@ -21,10 +21,15 @@ export function lanesBefore(name: OperationName): readonly string[] {
 
 /** Whether it comes down to one statement, which is a transaction by itself. */
 export function isOneStatement(name: OperationName, input: unknown): boolean {
-  if (name === 'jobs.settle') return (input as InputOf<'jobs.settle'>).every(({ decisions }) => decisions.length === 0);
+  if (name === 'jobs.settle')
+    return (input as InputOf<'jobs.settle'>).every(({ decisions, told = [] }) => decisions.length + told.length === 0);
   if (name !== 'jobs.enqueue') return false;
   const { batch, decisions } = input as InputOf<'jobs.enqueue'>;
-  return decisions.length === 0 && batch.length <= ROWS_AT_ONCE && batch.every(({ idempotency }) => idempotency === null);
+  return (
+    decisions.length === 0 &&
+    batch.length <= ROWS_AT_ONCE &&
+    batch.every(({ idempotency, told = [] }) => idempotency === null && told.length === 0)
+  );
 }
 
 function nounOf(name: string): string {
