@@ -12,6 +12,6 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 }
 
 /** For an option that may be repeated. */
-export function collect(value: string, all: readonly string[]): string[] {
+export function collect(value: string, all: readonly string[] = []): string[] {
   return [...all, value];
 }

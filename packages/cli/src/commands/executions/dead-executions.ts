@@ -21,7 +21,7 @@ interface ReplayOptions {
   readonly data?: string;
   readonly method?: string;
   readonly path?: string;
-  readonly header: readonly string[];
+  readonly header?: readonly string[];
   readonly wait?: boolean;
 }
 interface ExecutionList {
@@ -41,7 +41,7 @@ export function registerDeadExecutions(executions: Command, action: Action): voi
     .option('-d, --data <data>', 'another body: text, @file, or - for standard input')
     .option('-X, --method <method>', 'another method')
     .option('-p, --path <path>', 'another path and query')
-    .option('-H, --header <header>', 'name: value, in place of all headers it had; may be repeated', collect, [])
+    .option('-H, --header <header>', 'name: value, in place of all headers it had; may be repeated', collect)
     .option('--wait', 'wait until it has ended, and show how')
     .action(action(replay));
   executions
@@ -65,7 +65,7 @@ async function replay({ connect, out, folder }: CommandContext, [id]: readonly [
     body,
     method: method?.toUpperCase(),
     path: path === undefined ? undefined : functionPath(path),
-    headers: header.length === 0 ? undefined : Object.fromEntries(parseHeaders(header)),
+    headers: header === undefined ? undefined : Object.fromEntries(parseHeaders(header)),
   };
   const api = await connect();
   const row = await api.send<ExecutionResource>('POST', `/executions/${encodeURIComponent(id)}/replay`, changes);

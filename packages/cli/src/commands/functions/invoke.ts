@@ -19,7 +19,7 @@ const TOKEN_SECONDS = 1200;
 interface InvokeOptions extends LaterOptions {
   readonly method?: string;
   readonly path: string;
-  readonly header: readonly string[];
+  readonly header?: readonly string[];
   readonly data?: string;
   readonly as: string;
 }
@@ -32,7 +32,7 @@ export function registerInvoke(program: Command, action: Action): void {
     .option('-d, --data <data>', 'body: text, @file, or - for standard input; JSON is recognised')
     .option('-X, --method <method>', 'default: POST with data, and for --async; else GET')
     .option('-p, --path <path>', 'path and query below the function, e.g. /items?page=2', '')
-    .option('-H, --header <header>', 'name: value; may be repeated', collect, [])
+    .option('-H, --header <header>', 'name: value; may be repeated', collect)
     .option('--as <caller>', 'anonymous, service (with the API key, which may call every function), or user:<id>', 'anonymous')
     .option('--async', 'do not wait for the answer: the execution is stored, and runs even if the server restarts')
     .option('--at <time>', 'run it at this time, e.g. 2027-01-31T18:00; with it, and all below, --async is understood')
@@ -49,7 +49,7 @@ async function invoke({ connect, out, folder }: CommandContext, [name]: readonly
   const problem = functionNameProblem(name);
   if (problem !== undefined) throw usageError(`Cannot call ${JSON.stringify(name)}: ${problem}.`);
   const caller = parseCaller(options.as);
-  const headers = parseHeaders(options.header);
+  const headers = parseHeaders(options.header ?? []);
   const body = options.data === undefined ? undefined : await readData(options.data, folder);
   if (body !== undefined && !headers.has('content-type')) headers.set('content-type', contentTypeOf(body));
   const method = (options.method ?? (body === undefined && !isForLater(options) ? 'GET' : 'POST')).toUpperCase();

@@ -17,7 +17,7 @@ interface CreateOptions {
   readonly name?: string;
   readonly method?: string;
   readonly path?: string;
-  readonly header: readonly string[];
+  readonly header?: readonly string[];
   readonly data?: string;
   readonly jitter?: string;
   readonly catchUp?: 'latest' | 'all' | 'skip';
@@ -40,7 +40,7 @@ export function registerCreateSchedule(schedules: Command, action: Action): void
     .option('--name <name>', 'what it is called; default: the name of the function')
     .option('-X, --method <method>', 'default POST')
     .option('-p, --path <path>', 'path and query below the function')
-    .option('-H, --header <header>', 'name: value; may be repeated', collect, [])
+    .option('-H, --header <header>', 'name: value; may be repeated', collect)
     .option('-d, --data <data>', 'body: text, @file, or - for standard input')
     .option('--jitter <span>', 'spread the times by up to this span')
     .addOption(new Option('--catch-up <policy>', 'what to run of the times while no server looked').choices(['latest', 'all', 'skip']))
@@ -90,7 +90,7 @@ async function requestOf({ method, path, header, data }: CreateOptions, folder: 
   const body = bytes === undefined ? undefined : textOf(bytes);
   if (bytes !== undefined && body === undefined)
     throw usageError('Cannot use the data: a schedule sends text only, and these bytes are none.');
-  const headers = parseHeaders(header);
+  const headers = parseHeaders(header ?? []);
   if (bytes !== undefined && !headers.has('content-type')) headers.set('content-type', contentTypeOf(bytes));
   return {
     method: method?.toUpperCase(),

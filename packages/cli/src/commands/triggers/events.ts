@@ -1,6 +1,7 @@
 /** `martlet events send | list | why` */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import type { EventResource } from '@martlet/protocol';
+import { Option, type Command } from 'commander';
 import type { ApiClient } from '../../api/api-client.ts';
 import { findEvent, readEventStory, type EventList, type EventStory } from '../../api/event-lookup.ts';
 import { equalQuery, limitQuery, newestFirstQuery } from '../../api/function-lookup.ts';
@@ -26,6 +27,7 @@ interface SendOptions {
 interface ListOptions {
   readonly type?: string;
   readonly source?: string;
+  readonly by?: EventResource['origin'];
   readonly limit: number;
 }
 interface Sent {
@@ -57,6 +59,7 @@ export function registerEvents(program: Command, action: Action): void {
     .description('list events, newest first')
     .option('-t, --type <type>', 'only with this name')
     .option('-s, --source <source>', 'only from this source')
+    .addOption(new Option('--by <origin>', 'only those that came so').choices(['platform', 'api', 'function', 'webhook']))
     .option('-n, --limit <count>', 'how many', wholeNumber(1, 5000), 20)
     .action(action(listEvents));
   events
@@ -124,11 +127,12 @@ function showStory(out: Output, story: EventStory): void {
   out.result(story, () => [story.event.$id]);
 }
 
-async function listEvents({ connect, out }: CommandContext, _: readonly [], { type, source, limit }: ListOptions): Promise<void> {
+async function listEvents({ connect, out }: CommandContext, _: readonly [], { type, source, by, limit }: ListOptions): Promise<void> {
   const api = await connect();
   const queries = [newestFirstQuery(), limitQuery(limit)];
   if (type !== undefined) queries.push(equalQuery('type', type));
   if (source !== undefined) queries.push(equalQuery('source', source));
+  if (by !== undefined) queries.push(equalQuery('origin', by));
   const list = await api.get<EventList>('/events', { queries });
   if (list.events.length === 0) out.note('No events. Send one with martlet events send <type>.');
   out.table(list, ['type', 'source', 'id', 'subject', 'data', 'by', 'started', 'when'], () =>
