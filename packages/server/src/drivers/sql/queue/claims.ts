@@ -1,11 +1,11 @@
 /** How ready jobs are found and taken. */
 import { sql, type RawBuilder } from 'kysely';
 import { READY_COUNT_MAX, type ClaimedJob, type ReadyGroup, type Take, type TakenJob } from '../../../ports/store/job-store.ts';
-import { isPostgres } from '../dialect.ts';
+import { isPostgres } from '../dialect/dialect.ts';
 import { decodeRequest, decodeTaken, type RawExecution } from './job-rows.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
-import { valuesTable } from '../values-table.ts';
+import { valuesTable } from '../dialect/values-table.ts';
 
 /** Functions in turn from `after` on, each found by one seek, however many jobs the ones before it have. */
 export async function readyGroups(

@@ -1,8 +1,8 @@
 /** Rows of bound values as a table that one statement can join: a statement per row would cost a round trip each. */
 import { sql, type RawBuilder } from 'kysely';
 import { isPostgres } from './dialect.ts';
-import type { Cell } from './row-codec.ts';
-import type { Database } from './schema.ts';
+import type { Cell } from '../row-codec.ts';
+import type { Database } from '../schema.ts';
 
 export type ValueType = 'text' | 'bigint' | 'double precision' | 'bytea';
 
