@@ -81,11 +81,7 @@ describe('events', () => {
     expect(story.lines.map(({ code }) => code)).toEqual(['no_subscription']);
     const { body: all } = await test.api(
       'GET',
-<<<<<<< HEAD
       `/v1/events?queries[0]=${encodeURIComponent(JSON.stringify({ method: 'equal', attribute: 'origin', values: ['api'] }))}`,
-=======
-      `/v1/events?queries[0]=${encodeURIComponent('{"method":"equal","attribute":"source","values":["/shop"]}')}`,
->>>>>>> webhooks
     );
     expect(all).toMatchObject({
       total: expect.any(Number),
