@@ -20,6 +20,7 @@ import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
 import { createServices, PLATFORM_HOST, type PlatformServices } from './create-services.ts';
+import { killingStore } from './kill-at.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
 import { openStorage } from './storage/open-storage.ts';
 import { prepareServerFiles, readClient } from './server-files.ts';
@@ -63,7 +64,8 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   closers.push(() => sandbox.close());
   if (config.mode === 'serve') assertTier(probe, config.sandboxTier);
   await sandbox.sweep();
-  const storage = await openStorage({ config, folder, files, log, nodeId: createSystemIds(clock).next() }, closers);
+  const opened = await openStorage({ config, folder, files, log, nodeId: createSystemIds(clock).next() }, closers);
+  const storage = config.killAt === undefined ? opened : { ...opened, store: killingStore(opened.store, config.killAt) };
   const { store, artifacts } = storage;
   // The proxy is there before what counts its denials.
   const counting: { meter?: PlatformServices['meter'] } = {};
@@ -71,6 +73,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     socketPath: folder.egressSocket,
     log,
     extraDenied: config.egressDeny,
+    opened: config.egressAllow,
     onDenied: (count) => counting.meter?.egressDenied(count),
     ...(files.egressThread && { threadUrl: files.egressThread }),
   });
