@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 // @ts-expect-error a plain script, so that any Node from 18 on can run it
-import { findChromium } from '../tools/ensure-chromium.mjs';
+import { findChromium } from '../tools/install/ensure-chromium.mjs';
 import { openChromiumPage } from './sdk/chromium-page.ts';
 import { REPOSITORY, startMartlet, type Martlet } from './start-martlet.ts';
 

@@ -3,7 +3,7 @@ import { createClient, ExecutionStatus, Query } from '@martlet/sdk';
 import type { ExecutionResource } from '@martlet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 // @ts-expect-error a plain script, so that any Node from 18 on can run it
-import { findChromium } from '../tools/ensure-chromium.mjs';
+import { findChromium } from '../tools/install/ensure-chromium.mjs';
 import { openChromiumPage, type ChromiumPage } from './sdk/chromium-page.ts';
 import { createSdkProject, type SdkProject } from './sdk/sdk-project.ts';
 import { signInAndCall, type SignedIn } from './sdk/shared/sign-in.ts';

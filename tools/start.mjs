@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { endWithNpm } from '../packages/cli/bin/end-with-npm.mjs';
-import { ensureBubblewrap } from './ensure-bubblewrap.mjs';
+import { ensureBubblewrap } from './install/ensure-bubblewrap.mjs';
 import { runOnNode24 } from './run-on-node-24.mjs';
 import { startServer } from './start/server-process.mjs';
 import { takeTour } from './start/tour.mjs';

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CHECKS_COUNT, check } from './check.mjs';
-import { ensureBubblewrap } from './ensure-bubblewrap.mjs';
-import { ensureChromium } from './ensure-chromium.mjs';
-import { ensurePostgres } from './ensure-postgres.mjs';
+import { ensureBubblewrap } from './install/ensure-bubblewrap.mjs';
+import { ensureChromium } from './install/ensure-chromium.mjs';
+import { ensurePostgres } from './install/ensure-postgres.mjs';
 import { runOnNode24 } from './run-on-node-24.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));

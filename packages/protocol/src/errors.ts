@@ -73,7 +73,6 @@ export const errorSpecs = {
   schedule_already_exists: { status: 409, fault: 'caller', retry: false, message: 'A schedule with this id exists already.', remedy: 'Choose another id, or change the existing schedule.' },
   schedule_of_settings: { status: 400, fault: 'caller', retry: false, message: 'The schedule stands in the settings of its function.', remedy: 'Change `schedule` in the settings of the function, or make a schedule of its own.' },
   schedule_invalid: { status: 400, fault: 'caller', retry: false, message: 'The schedule is not valid, or can never run.', remedy: 'The message names the field and what is allowed there.' },
-  retry_policy_invalid: { status: 400, fault: 'caller', retry: false, message: 'The retry policy is not valid.', remedy: 'The message names the field and what is allowed there.' },
   event_name_invalid: { status: 400, fault: 'caller', retry: false, message: 'The name of an event, or a pattern of names, is not valid.', remedy: 'The message shows the part that is wrong and what is allowed.' },
   event_not_found: { status: 404, fault: 'caller', retry: false, message: 'No event has this source and id, or it is past retention.', remedy: 'List the events with `martlet events list`.' },
   event_invalid: { status: 400, fault: 'caller', retry: false, message: 'The request holds no valid CloudEvents 1.0 event.', remedy: 'The message names the attribute of the event and what is allowed.' },

@@ -2,7 +2,7 @@
 import { PlatformError } from '@martlet/protocol';
 import { createBubblewrapSandbox } from '../drivers/bubblewrap-sandbox/bubblewrap-sandbox.ts';
 import { createProcessSandbox } from '../drivers/process-sandbox/process-sandbox.ts';
-import type { Log } from '../ports/log.ts';
+import type { Log } from '../ports/system/log.ts';
 import { tiers, type Sandbox, type SandboxProbe, type Tier } from '../ports/sandbox.ts';
 
 export interface SandboxChoice {

@@ -5,7 +5,7 @@ import { executeRefusal } from '../domain/contract/execute-roles.ts';
 import { isTerminal } from '../domain/execution-state.ts';
 import { actingUser, mayExecute, type Principal } from '../domain/principal.ts';
 import { actsForProject } from '../domain/principal-scopes.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { Clock } from '../ports/system/clock.ts';
 import type { ExecutionRow, FunctionRow, ListQuery, Page, Store } from '../ports/store.ts';
 import { executionNotFound, findExecution, followExecution, mayRead, type ExecutionKey } from './executions/find-execution.ts';
 import { requireFunction } from './functions.ts';

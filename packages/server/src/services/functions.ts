@@ -1,8 +1,8 @@
 /** Functions: what they are called, how they may run, who may call them. */
 import { PlatformError, functionNameProblem, isCustomId, type Limits } from '@martlet/protocol';
 import { changedSettings, newSettings, pathCandidates, type FunctionInput } from '../domain/contract/function-settings.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Ids } from '../ports/ids.ts';
+import type { Clock } from '../ports/system/clock.ts';
+import type { Ids } from '../ports/system/ids.ts';
 import type { DeploymentRow, FunctionRow, ListQuery, Page, Store, VariableRow } from '../ports/store.ts';
 import type { Changes } from './changes.ts';
 import type { Deployments } from './deployments.ts';

@@ -1,8 +1,8 @@
 /** API keys. The secret is shown once, when the key is made; the store has its SHA-256. */
 import { hash } from 'node:crypto';
 import { PlatformError, isCustomId, keyScopes } from '@martlet/protocol';
-import type { Clock } from '../ports/clock.ts';
-import type { Ids } from '../ports/ids.ts';
+import type { Clock } from '../ports/system/clock.ts';
+import type { Ids } from '../ports/system/ids.ts';
 import type { KeyRow, ListQuery, Page, Store } from '../ports/store.ts';
 import type { Changes } from './changes.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Principal } from '../domain/principal.ts';
 import { createMemoryStore } from '../drivers/memory-store/memory-store.ts';
 import { createSystemIds } from '../drivers/system/system-ids.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { Clock } from '../ports/system/clock.ts';
 import { createChanges } from './changes.ts';
 import { createKeys } from './keys.ts';
 import { createPrincipals } from './principals.ts';

@@ -4,8 +4,8 @@
  * in memory, since a started upload lives for minutes and is bounded by the size of a deployment.
  */
 import { PlatformError, type Limits } from '@martlet/protocol';
-import type { Clock } from '../ports/clock.ts';
-import type { Ids } from '../ports/ids.ts';
+import type { Clock } from '../ports/system/clock.ts';
+import type { Ids } from '../ports/system/ids.ts';
 import type { DeploymentRow, Store } from '../ports/store.ts';
 import type { Deployments, NewDeployment } from './deployments.ts';
 

@@ -1,7 +1,7 @@
 /** Variables of functions and projects. Secrets are sealed before they reach the store and leave it only for workers. */
 import { PlatformError, isCustomId } from '@martlet/protocol';
-import type { Clock } from '../ports/clock.ts';
-import type { Ids } from '../ports/ids.ts';
+import type { Clock } from '../ports/system/clock.ts';
+import type { Ids } from '../ports/system/ids.ts';
 import type { ListQuery, Page, Store, VariableChange, VariableRow } from '../ports/store.ts';
 import type { Vault } from '../ports/vault.ts';
 import type { Changes } from './changes.ts';

@@ -3,7 +3,7 @@ import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.t
 import { createHealthRoutes } from '../../src/gateway/health/health-routes.ts';
 import { readinessChecks, type ReadinessOptions } from '../../src/gateway/health/readiness-checks.ts';
 import { createMetricsRoute } from '../../src/gateway/metrics/metrics-route.ts';
-import type { Log } from '../../src/ports/log.ts';
+import type { Log } from '../../src/ports/system/log.ts';
 
 const warned: object[] = [];
 const log: Log = { debug() {}, info() {}, warn: (facts) => void warned.push(facts), error: (facts) => void warned.push(facts) };

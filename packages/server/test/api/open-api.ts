@@ -12,8 +12,8 @@ import { createWebReader } from '../../src/drivers/policy-egress/web/web-reader.
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
 import { createSystemIds } from '../../src/drivers/system/system-ids.ts';
 import { createApi } from '../../src/gateway/api/create-api.ts';
-import type { Clock } from '../../src/ports/clock.ts';
-import type { Log } from '../../src/ports/log.ts';
+import type { Clock } from '../../src/ports/system/clock.ts';
+import type { Log } from '../../src/ports/system/log.ts';
 import type { ExecutionRow } from '../../src/ports/store.ts';
 import type { Principal } from '../../src/domain/principal.ts';
 import { createSharedArtifacts } from '../../src/services/builds/shared-artifacts.ts';

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Log } from '../../src/ports/log.ts';
+import type { Log } from '../../src/ports/system/log.ts';
 import type { LaunchOptions, Sandbox } from '../../src/ports/sandbox.ts';
 import { suiteName } from '../support/suite-name.ts';
 import { channelEnds, talkTo, testWorkerSource, valueOf, type TestWorker } from './sandbox-worker.ts';

@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPolicyEgress, type PolicyEgress, type PolicyEgressOptions } from '../../src/drivers/policy-egress/policy-egress.ts';
-import type { Log } from '../../src/ports/log.ts';
+import type { Log } from '../../src/ports/system/log.ts';
 
 const lines: { readonly facts: object; readonly message: string }[] = [];
 const record = (facts: object, message: string) => void lines.push({ facts, message });

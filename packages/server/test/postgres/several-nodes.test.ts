@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createPostgresHints } from '../../src/drivers/postgres-hints/postgres-hints.ts';
 import { createPostgresStore } from '../../src/drivers/postgres-store/postgres-store.ts';
-import { startRecovery } from '../../src/services/recovery.ts';
+import { startRecovery } from '../../src/services/upkeep/recovery.ts';
 import { startPlatform, type TestPlatform } from '../platform/start-platform.ts';
 import { aDeployment, aFunction, anExecution } from '../support/rows.ts';
 import { suiteName } from '../support/suite-name.ts';

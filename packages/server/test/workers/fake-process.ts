@@ -1,6 +1,6 @@
 /** A sandboxed process without a process: the test writes what a worker would, and learns whether it was killed. */
 import { duplexPair, type Duplex } from 'node:stream';
-import type { Log } from '../../src/ports/log.ts';
+import type { Log } from '../../src/ports/system/log.ts';
 import type { Sandbox, SandboxExit, SandboxProcess } from '../../src/ports/sandbox.ts';
 import type { WorkerEvents } from '../../src/services/workers/worker.ts';
 

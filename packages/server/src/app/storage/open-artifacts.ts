@@ -3,7 +3,7 @@ import { createCachedArtifacts } from '../../drivers/cached-artifacts/cached-art
 import { createDiskArtifacts } from '../../drivers/disk-artifacts/disk-artifacts.ts';
 import { createPostgresArtifacts } from '../../drivers/postgres-artifacts/postgres-artifacts.ts';
 import type { Artifacts } from '../../ports/artifacts.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Config } from '../config.ts';
 
 export interface ArtifactsOptions {

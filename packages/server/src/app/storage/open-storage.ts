@@ -8,7 +8,7 @@ import { createPostgresStore } from '../../drivers/postgres-store/postgres-store
 import { createSqliteStore } from '../../drivers/sqlite-store/sqlite-store.ts';
 import type { Artifacts } from '../../ports/artifacts.ts';
 import type { Hints } from '../../ports/hints.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Store } from '../../ports/store.ts';
 import type { Vault } from '../../ports/vault.ts';
 import type { Config } from '../config.ts';

@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 import { chmod, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatformError } from '@martlet/protocol';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { LaunchOptions, Sandbox, SandboxCheck, SandboxProbe } from '../../ports/sandbox.ts';
 import { nodeFlags } from '../worker-process/node-flags.ts';
 import { createMemoryWatchdog, type MemoryWatchdog } from '../worker-process/process-memory.ts';

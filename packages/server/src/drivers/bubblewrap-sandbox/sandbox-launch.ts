@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PlatformError } from '@martlet/protocol';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import { EGRESS_SOCKET, type LaunchOptions, type SandboxExit, type SandboxProcess } from '../../ports/sandbox.ts';
 import { childrenOf, treeUse, type MemoryWatchdog } from '../worker-process/process-memory.ts';
 import { spawnWorker, type WorkerEnd, type WorkerProcess } from '../worker-process/spawn-worker.ts';

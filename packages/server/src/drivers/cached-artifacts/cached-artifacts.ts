@@ -1,6 +1,6 @@
 /** Artifacts of a far place with copies near by. Only what never changes under its key is copied, so a copy is never wrong. */
 import type { Artifacts } from '../../ports/artifacts.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 
 export interface CachedArtifactsOptions {
   readonly far: Artifacts;

@@ -8,7 +8,7 @@ import { extname, join } from 'node:path';
 import type { Limits } from '@martlet/protocol';
 import { readArchivePath } from '../../domain/archive-path.ts';
 import { TREE_ENTRYPOINT, type BuildInput, type BuildOutput, type BuildResult, type Builder } from '../../ports/builder.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import { BuildFailure, plainProblem } from './build-problems.ts';
 import { bundleWithDependencies, type Packed } from './bundle-with-dependencies.ts';
 import { createDependencyCache, type DependencyCache } from './dependencies/dependency-cache.ts';

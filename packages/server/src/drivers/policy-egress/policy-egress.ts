@@ -7,7 +7,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { PlatformError } from '@martlet/protocol';
 import { parseAddressRanges } from '../../domain/egress-address.ts';
 import type { Egress, EgressGrant } from '../../ports/egress.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Dial } from './dial-first.ts';
 import type { Resolve } from './dns-resolver.ts';
 import { openedTarget, serveEgress } from './serve-egress.ts';

@@ -4,7 +4,7 @@
  */
 import { Client } from 'pg';
 import type { Hints } from '../../ports/hints.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import { createConnections } from '../postgres-connection/connections.ts';
 import { toPlatformError } from '../postgres-connection/faults.ts';
 import { prepareTables } from '../postgres-connection/prepare-tables.ts';

@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PlatformError } from '@martlet/protocol';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { LaunchOptions, Sandbox, SandboxCheck, SandboxProbe, SandboxProcess } from '../../ports/sandbox.ts';
 import { nodeFlags } from '../worker-process/node-flags.ts';
 import { createMemoryWatchdog, treeUse, type MemoryWatchdog } from '../worker-process/process-memory.ts';

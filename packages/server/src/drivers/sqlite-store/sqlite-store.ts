@@ -3,7 +3,7 @@
  * docs/decisions/0003-store.md.
  */
 import { PlatformError } from '@martlet/protocol';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Store } from '../../ports/store.ts';
 import { operations, type RunOperation } from '../sql/operations.ts';
 import { announcingNouns, createSqlNouns, type SqlDialect } from '../sql/sql-store.ts';

@@ -1,7 +1,7 @@
 /** The server's end of one thread: numbers requests, matches replies, and fails everything when the thread is gone. */
 import { Worker } from 'node:worker_threads';
 import { PlatformError } from '@martlet/protocol';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import { OPENED, type Reply, type RequestName, type ThreadData } from './thread-messages.ts';
 
 export interface ThreadLink {

@@ -1,6 +1,6 @@
 /** The server's log as JSON lines. */
 import { pino } from 'pino';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 
 export interface PinoLogOptions {
   /** Default `info`. */

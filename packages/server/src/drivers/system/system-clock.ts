@@ -1,5 +1,5 @@
 /** The clock of this machine. */
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/system/clock.ts';
 
 /** The clock of the machine. */
 export function createSystemClock(): Clock {

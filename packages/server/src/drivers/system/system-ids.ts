@@ -1,8 +1,8 @@
 /** Identifiers and secrets from the operating system's source of chance. */
 import { randomFillSync } from 'node:crypto';
 import { formatId } from '@martlet/protocol';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 
 /** Chance is drawn in bulk: one call into OpenSSL costs as much as the rest of an id or a token. */
 const POOL = 1024;

@@ -2,9 +2,9 @@
 import type { Context } from 'hono';
 import type { Limits } from '@martlet/protocol';
 import type { Principal } from '../../domain/principal.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Store } from '../../ports/store.ts';
 import type { Deployments } from '../../services/deployments.ts';
 import type { Executions } from '../../services/executions.ts';

@@ -4,7 +4,7 @@ import { PlatformError } from '@martlet/protocol';
 import type { Principal } from '../../domain/principal.ts';
 import { assertAllowed, type CallerRate } from '../../services/identity/caller-rate.ts';
 import type { Credentials } from '../../services/principals.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
 import { after } from '../../services/invoke/after.ts';
 import type { Invoke, Invoked, InvokeRequest } from '../../services/invoke/invocation.ts';

@@ -1,6 +1,6 @@
 /** /health/live and /health/ready: whether the process answers, and whether it can do its work. */
 import { Hono } from 'hono';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 
 /** One thing that must be in order; `detail` says what is not. */
 export interface HealthCheck {

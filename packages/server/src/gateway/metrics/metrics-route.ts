@@ -6,7 +6,7 @@ import { isPlatformError } from '@martlet/protocol';
 import { Hono } from 'hono';
 import { holdsScope } from '../../domain/principal-scopes.ts';
 import type { Principal } from '../../domain/principal.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 
 export interface MetricsOptions {
   readonly contentType: string;

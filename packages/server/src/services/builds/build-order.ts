@@ -2,8 +2,8 @@
 import type { Limits } from '@martlet/protocol';
 import type { Artifacts } from '../../ports/artifacts.ts';
 import type { BuildInput, BuildProblem, Builder } from '../../ports/builder.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { DeploymentRow, Store } from '../../ports/store.ts';
 import type { Changes } from '../changes.ts';
 import type { SharedArtifacts } from './shared-artifacts.ts';

@@ -5,7 +5,7 @@
 import { readInputDescription, writeInputDescription, type InputDescription } from '@martlet/protocol/frames';
 import { LRUCache } from 'lru-cache';
 import type { Artifacts } from '../../ports/artifacts.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { DeploymentRow } from '../../ports/store.ts';
 import { builtKeys } from '../built-artifact.ts';
 import type { RoutedFunction } from '../invoke/function-routes.ts';

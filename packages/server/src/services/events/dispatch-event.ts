@@ -1,8 +1,8 @@
 /** From an event to the executions that it starts: one for each function that listens, all in the commit that marks it. */
 import type { Limits } from '@martlet/protocol';
 import type { Match } from '../../domain/events/subscription-index.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 import type { FunctionRow, Store } from '../../ports/store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';

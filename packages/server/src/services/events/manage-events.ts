@@ -2,8 +2,8 @@
 import { PlatformError, type Limits } from '@martlet/protocol';
 import type { CloudEvent } from '../../domain/events/cloud-event.ts';
 import type { Principal } from '../../domain/principal.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 import type { ListQuery, Page, Store } from '../../ports/store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';

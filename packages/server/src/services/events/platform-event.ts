@@ -1,6 +1,6 @@
 /** An event of the platform, made where a resource changes. */
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
 import { concreteName, type PlatformEvent } from '../../domain/events/event-name.ts';
 

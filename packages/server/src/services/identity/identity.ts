@@ -1,8 +1,8 @@
 /** Puts the services of identity together. */
 import type { Limits } from '@martlet/protocol';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Store } from '../../ports/store.ts';
 import type { Vault } from '../../ports/vault.ts';
 import type { WebReader } from '../../ports/web-reader.ts';

@@ -1,8 +1,8 @@
 /** Facts about users as callers need them, remembered for a while and forgotten at once when they change. */
 import { LRUCache } from 'lru-cache';
 import { rolesOfUser } from '../../domain/identity/user-roles.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Store } from '../../ports/store.ts';
 import type { UserRow } from '../../ports/store/user-store.ts';
 import type { Changes } from '../changes.ts';

@@ -4,7 +4,7 @@
  */
 import * as crypto from 'node:crypto';
 import { PlatformError } from '@martlet/protocol';
-import type { Ids } from '../../ports/ids.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 
 /** The second of the choices that OWASP gives for argon2id. */
 export interface PasswordCost {

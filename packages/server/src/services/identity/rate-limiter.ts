@@ -1,7 +1,7 @@
 /** Counts how often each caller does something, in memory and for this process alone. */
 import { LRUCache } from 'lru-cache';
 import { takeOne, type Rate, type RateVerdict } from '../../domain/identity/rate.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/system/clock.ts';
 
 /** Callers that are remembered; a flood of others pushes out the ones that were quiet for longest. */
 const CALLERS_MAX = 100_000;

@@ -2,9 +2,9 @@
 import { hash } from 'node:crypto';
 import { PlatformError, type Limits, type SessionProvider } from '@martlet/protocol';
 import { SESSION_PREFIX } from '../../domain/identity/session-secret.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Store } from '../../ports/store.ts';
 import type { SessionRow, UserRow } from '../../ports/store/user-store.ts';
 import type { Changes } from '../changes.ts';

@@ -4,7 +4,7 @@ import { PlatformError } from '@martlet/protocol';
 import { LRUCache } from 'lru-cache';
 import { readSession } from '../../domain/identity/session-secret.ts';
 import type { UserPrincipal } from '../../domain/principal.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/system/clock.ts';
 import type { Store } from '../../ports/store.ts';
 import type { IssuerUsers } from './issuers/issuer-users.ts';
 import type { KnownUser, KnownUsers } from './known-users.ts';

@@ -1,7 +1,7 @@
 /** Users of a project, as its operators and their own accounts manage them. */
 import { PlatformError, isCustomId } from '@martlet/protocol';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 import type { ListQuery, Page, Store } from '../../ports/store.ts';
 import type { UserChange, UserRow } from '../../ports/store/user-store.ts';
 import type { Changes } from '../changes.ts';

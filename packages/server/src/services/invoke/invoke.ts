@@ -2,8 +2,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { isPlatformError, PlatformError, type Limits } from '@martlet/protocol';
 import { actingUser, mayExecute, type Principal } from '../../domain/principal.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 import type { FunctionRow } from '../../ports/store.ts';
 import type { Worker } from '../workers/worker.ts';
 import type { WorkerPool, WorkerTarget } from '../workers/worker-pool.ts';

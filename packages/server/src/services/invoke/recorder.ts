@@ -3,7 +3,7 @@
  * written as `processing` first, with its log so far, so that a crash of the server leaves a trace of it. Nothing here
  * is waited for by an answer, unless a function asks for durability.
  */
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { ExecutionRow, ExecutionStore, ExecutionWrite } from '../../ports/store.ts';
 import { isPlatformError, type LogLine } from '@martlet/protocol';
 import type { PendingExecution } from './invocation.ts';

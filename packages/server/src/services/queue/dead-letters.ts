@@ -1,6 +1,6 @@
 /** Executions that failed for good: to be looked at, run again as they were or with another body, or let go. */
 import { PlatformError } from '@martlet/protocol';
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/system/clock.ts';
 import type { ExecutionRow, Store } from '../../ports/store.ts';
 import type { DeadQuery } from '../../ports/store/job-store.ts';
 import { executionNotFound } from '../executions/find-execution.ts';

@@ -1,7 +1,7 @@
 /** Accepts executions that nobody waits for. What it has answered is on disk, execution and job in one commit. */
 import { PlatformError, type Limits } from '@martlet/protocol';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
 import type { Enqueued, JobStore, NewJob } from '../../ports/store/job-store.ts';
 import { newJob, type JobOrder } from './new-job.ts';

@@ -2,8 +2,8 @@
 import { errorSpecs, isPlatformError, PlatformError, type ErrorCode, type LogLine } from '@martlet/protocol';
 import { afterAttempt, policyOf } from '../../domain/queue/retry-policy.ts';
 import { anonymous } from '../../domain/principal.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
 import type { ClaimedJob, JobEnd, JobStore, TakenJob } from '../../ports/store/job-store.ts';
 import type { FunctionRoutes } from '../invoke/function-routes.ts';

@@ -4,7 +4,7 @@
  * by nobody and decides anew.
  */
 import { isPlatformError, type LogLine } from '@martlet/protocol';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { JobEnd, JobStore } from '../../ports/store/job-store.ts';
 
 export interface Settler {

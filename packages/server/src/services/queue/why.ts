@@ -1,6 +1,6 @@
 /** Why an execution did, or did not, run: its story in short lines, and what it waits for now. */
 import { isTerminal } from '../../domain/execution-state.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/system/clock.ts';
 import type { ExecutionRow, Store } from '../../ports/store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { AttemptRow, JobRow } from '../../ports/store/job-store.ts';

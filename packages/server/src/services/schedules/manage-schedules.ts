@@ -1,8 +1,8 @@
 /** Schedules: when functions run by themselves. */
 import { PlatformError, isCustomId } from '@martlet/protocol';
 import { decideDueTicks, CATCH_UP_DEFAULT, type CatchUp } from '../../domain/schedules/due-ticks.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Ids } from '../../ports/system/ids.ts';
 import type { ExecutionRow, ListQuery, Page, Store } from '../../ports/store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { ScheduledRequest, ScheduleRow } from '../../ports/store/schedule-store.ts';

@@ -1,6 +1,6 @@
 /** Blanks: workers that have booted and know no function yet. A boot costs some 65 ms of processor time. */
 import { PlatformError } from '@martlet/protocol';
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { LaunchOptions, Sandbox, SandboxProcess } from '../../ports/sandbox.ts';
 import type { Worker } from './worker.ts';
 

@@ -3,8 +3,8 @@
  * requests for one deployment meet in one start.
  */
 import { PlatformError } from '@martlet/protocol';
-import type { Clock } from '../../ports/clock.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { LaunchOptions, Sandbox } from '../../ports/sandbox.ts';
 import { createBlankPool } from './blank-pool.ts';
 import { Worker, type WorkerCode } from './worker.ts';

@@ -1,5 +1,5 @@
 /** Tells events to those who listen: at once when some were stored here, and now and then for those of other servers. */
-import type { Log } from '../../ports/log.ts';
+import type { Log } from '../../ports/system/log.ts';
 import { PENDING_MAX, type Events } from '../../services/events/manage-events.ts';
 
 export interface EventDispatcher {

@@ -3,8 +3,8 @@
  * job is due, and now and then, since other nodes enqueue too and a hint may be lost.
  */
 import { shareOut, type FairState } from '../../domain/queue/fair-claims.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { JobStore, ReadyGroup, Take } from '../../ports/store/job-store.ts';
 import type { NodeLease, NodeStore } from '../../ports/store/node-store.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';

@@ -1,6 +1,6 @@
 /** Looks at schedules when the next one is due. Ten thousand that are not cost one seek a second. */
-import type { Clock } from '../../ports/clock.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { ScheduleStore } from '../../ports/store/schedule-store.ts';
 import { DUE_MAX, type Schedules } from '../../services/schedules/manage-schedules.ts';
 

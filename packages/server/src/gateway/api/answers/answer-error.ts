@@ -2,7 +2,7 @@
 import { PlatformError, errorSpecs, isPlatformError, type ErrorCode, type ErrorResource } from '@martlet/protocol';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import type { Log } from '../../../ports/log.ts';
+import type { Log } from '../../../ports/system/log.ts';
 import type { ApiContext } from '../api-context.ts';
 
 /** Codes that clients of the contract know by another name. */

@@ -7,7 +7,7 @@ import { createLocalJWKSet, errors, type JWTVerifyGetKey, type JSONWebKeySet } f
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { discoveryUrl, type TrustedIssuer } from '../../../domain/identity/trusted-issuer.ts';
-import type { Clock } from '../../../ports/clock.ts';
+import type { Clock } from '../../../ports/system/clock.ts';
 import type { WebReader } from '../../../ports/web-reader.ts';
 
 const ISSUERS_MAX = 200;

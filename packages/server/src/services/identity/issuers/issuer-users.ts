@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { isCustomId, isPlatformError } from '@martlet/protocol';
 import { decodeJwt, jwtVerify } from 'jose';
 import { labelsOf, subjectOf, type TrustedIssuer } from '../../../domain/identity/trusted-issuer.ts';
-import type { Clock } from '../../../ports/clock.ts';
+import type { Clock } from '../../../ports/system/clock.ts';
 import type { Store } from '../../../ports/store.ts';
 import type { UserRow } from '../../../ports/store/user-store.ts';
 import type { Changes } from '../../changes.ts';

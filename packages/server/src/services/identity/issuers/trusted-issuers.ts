@@ -2,7 +2,7 @@
 import { PlatformError } from '@martlet/protocol';
 import { LRUCache } from 'lru-cache';
 import { issuerProblem, type TrustedIssuer } from '../../../domain/identity/trusted-issuer.ts';
-import type { Clock } from '../../../ports/clock.ts';
+import type { Clock } from '../../../ports/system/clock.ts';
 import type { Store } from '../../../ports/store.ts';
 import type { WebReader } from '../../../ports/web-reader.ts';
 import type { Changes } from '../../changes.ts';

@@ -1,7 +1,7 @@
 /** Deletes the records of executions, events and decisions that are older than the retention, a bounded number at a time. */
-import type { Clock } from '../ports/clock.ts';
-import type { Log } from '../ports/log.ts';
-import type { Store } from '../ports/store.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
+import type { Store } from '../../ports/store.ts';
 
 export interface Retention {
   stop(): void;

@@ -4,10 +4,10 @@
  * again and again, and takes what is older than anything that may still run.
  */
 import { limitSpecs } from '@martlet/protocol';
-import type { Clock } from '../ports/clock.ts';
-import type { Log } from '../ports/log.ts';
-import type { Store } from '../ports/store.ts';
-import type { Builds } from './builds.ts';
+import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
+import type { Store } from '../../ports/store.ts';
+import type { Builds } from '../builds.ts';
 
 export interface RecoveryOptions {
   readonly store: Store;
