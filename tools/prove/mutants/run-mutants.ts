@@ -1,0 +1,3 @@
+export async function proveMutants(_only: readonly string[]): Promise<number> {
+  return 0;
+}
