@@ -72,10 +72,10 @@ export const failpoints = (kind: StoreKind, points: readonly string[] = POINTS):
     inWorld(createWorld({ kind }), async (world) => {
       const load = startLoad(world, { random, clients: 4, msMax: 1500 });
       const further: string[] = [];
+      const victim = world.nodes[random.below(world.nodes.length)] ?? world.nodes[0];
+      if (victim === undefined) throw new Error('There is no server');
+      await victim.kill();
       for (const point of points) {
-        const victim = world.nodes[random.below(world.nodes.length)] ?? world.nodes[0];
-        if (victim === undefined) throw new Error('There is no server');
-        await victim.kill();
         // It may reach the point before it is ready, which is as good.
         await victim.start({ MARTLET_KILL_AT: point }).catch(() => undefined);
         if (!(await victim.endsWithin(REACHED_MS_MAX))) {
@@ -83,12 +83,12 @@ export const failpoints = (kind: StoreKind, points: readonly string[] = POINTS):
           await victim.kill();
         }
         say(point);
-        await victim.start();
       }
+      await victim.start();
       await load.stop();
       return {
         faults: points.length,
-        kills: 2 * points.length,
+        kills: points.length + 1,
         further,
         observations: await observe(world, { calm: false, frozen: [] }),
       };

@@ -63,7 +63,13 @@ export async function createWorld({ kind, nodes: count = kind === 'sqlite' ? 1 :
     closers.push(() => effects.close());
     writeFunctions(home, effects.address);
     const { database, way, url } = kind === 'postgres' ? await startDatabase(closers) : {};
-    const serverEnv = { ...settings(effects.address), ...(url !== undefined && sharedSettings(url)), ...env };
+    // Servers start all the time here: what they compile is kept.
+    const serverEnv = {
+      ...settings(effects.address),
+      NODE_COMPILE_CACHE: join(home, 'compiled'),
+      ...(url !== undefined && sharedSettings(url)),
+      ...env,
+    };
     const nodes: ServerNode[] = [];
     for (let number = 0; number < count; number += 1) {
       const data = number === 0 && dataFolder !== undefined ? dataFolder : join(home, `data-${number}`);
