@@ -46,7 +46,9 @@ export async function main(args: readonly string[]): Promise<number> {
   if (values.mutants === true) return proveMutants(values.only ?? []);
   const scale = values.scale === undefined ? (values.quick === true ? SCALES.quick : SCALES.long) : Number(values.scale);
   const wanted = (scenario: Scenario): boolean => values.only === undefined || values.only.some((name) => scenario.name.startsWith(name));
-  const ran = (await Promise.all(lanes.map((lane) => runLane(lane.filter(wanted), { seed, scale })))).flat();
+  const single = (values.only ?? []).flatMap(singlePoint);
+  const chosen = single.length > 0 ? [single] : lanes.map((lane) => lane.filter(wanted));
+  const ran = (await Promise.all(chosen.map((lane) => runLane(lane, { seed, scale })))).flat();
   if (ran.length === 0)
     throw new Error(
       `Nothing is called so; there are ${lanes
@@ -57,6 +59,12 @@ export async function main(args: readonly string[]): Promise<number> {
   if (values.json === true) console.log(JSON.stringify({ seed, scale, ran }));
   else printTables(ran, seed);
   return ran.some(({ verdicts }) => verdicts.some(({ violations }) => violations.length > 0)) ? 1 : 0;
+}
+
+/** `point-sqlite-jobs.claim:after:3` is that failpoint alone, three times over. */
+function singlePoint(name: string): Scenario[] {
+  const [, kind, point] = /^point-(sqlite|postgres)-(.+)$/.exec(name) ?? [];
+  return point === undefined ? [] : [failpoints(kind === 'postgres' ? 'postgres' : 'sqlite', [point, point, point])];
 }
 
 async function runLane(lane: readonly Scenario[], { seed, scale }: { seed: number; scale: number }): Promise<Ran[]> {
