@@ -25,7 +25,7 @@ export const mutants: readonly Mutant[] = [
         replace: `const answer = { kind: 'enqueued' }; write(job).catch(() => undefined);`,
       },
     ],
-    caughtBy: { scenario: 'point-sqlite-jobs.enqueue:before:2', promises: ['accepted-recorded'] },
+    caughtBy: { scenario: 'database-trouble', promises: ['accepted-recorded'] },
   },
   {
     name: 'settles without looking at the fence',

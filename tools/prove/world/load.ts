@@ -20,6 +20,8 @@ interface LoadOptions {
 }
 
 const MIX: readonly Kind[] = ['work', 'work', 'work', 'fails', 'hangs', 'keyed', 'keyed', 'delayed', 'idempotent', 'event', 'event'];
+/** Longer than an answer takes on a machine that is busy: a time that has passed is refused. */
+const DELAY_MS = 4000;
 const KEYS = 6;
 const KEYED_MS_MAX = 150;
 let tokens = 0;
@@ -60,7 +62,7 @@ async function wish(world: World, { kind, ms, key }: Wish): Promise<void> {
     // Those with one key run one after the other: they must be short, or the load alone is too much.
     path: `/?token=${token}&ms=${kind === 'keyed' ? Math.min(ms, KEYED_MS_MAX) : ms}${kind === 'keyed' ? `&key=${key}` : ''}`,
     ...(kind === 'keyed' && { concurrencyKey: key }),
-    ...(kind === 'delayed' && { scheduledAt: new Date(Date.now() + 500 + ms).toISOString() }),
+    ...(kind === 'delayed' && { scheduledAt: new Date(Date.now() + DELAY_MS + ms).toISOString() }),
   };
   const path = `/v1/functions/${world.functions[fn]}/executions`;
   const headers = kind === 'idempotent' ? { 'idempotency-key': token } : {};

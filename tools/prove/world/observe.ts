@@ -36,11 +36,12 @@ export async function observe(world: World, facts: Pick<Observations, 'calm' | '
 }
 
 /** Asks until it is answered with success: a server that was just started may not have its database yet. */
-export async function insist<Body>(world: World, method: string, path: string, body?: unknown): Promise<Body> {
+async function insist<Body>(world: World, path: string, change?: object): Promise<Body> {
+  const method = change === undefined ? 'GET' : 'PATCH';
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     try {
-      const answer = await world.ask(method, path, { body });
+      const answer = await world.ask(method, path, { body: change });
       if (answer.ok) return (await answer.json()) as Body;
       if (Date.now() > deadline) throw new Error(`${method} ${path} answers ${answer.status}: ${await answer.text()}`);
     } catch (error) {
@@ -57,15 +58,15 @@ interface ScheduleBody {
 }
 
 async function pauseSchedule(world: World): Promise<ScheduleSeen> {
-  const { $createdAt } = await insist<ScheduleBody>(world, 'GET', `/v1/schedules/${SCHEDULE}`);
+  const { $createdAt } = await insist<ScheduleBody>(world, `/v1/schedules/${SCHEDULE}`);
   // It gets the time to catch up before nobody asks for its ticks any more.
   await pause(2500);
-  await insist(world, 'PATCH', `/v1/schedules/${SCHEDULE}`, { enabled: false });
+  await insist(world, `/v1/schedules/${SCHEDULE}`, { enabled: false });
   return { createdAt: Date.parse($createdAt), pausedAt: Date.now(), lastTick: 0, counters: { ran: 0, missed: 0, skipped: 0 } };
 }
 
 async function readSchedule(world: World): Promise<Pick<ScheduleSeen, 'lastTick' | 'counters'>> {
-  const { lastTick, counters } = await insist<ScheduleBody>(world, 'GET', `/v1/schedules/${SCHEDULE}`);
+  const { lastTick, counters } = await insist<ScheduleBody>(world, `/v1/schedules/${SCHEDULE}`);
   return { lastTick: Date.parse(lastTick), counters };
 }
 
@@ -76,14 +77,14 @@ async function openCount(world: World): Promise<number> {
     { method: 'equal', attribute: 'status', values: ['waiting', 'processing', 'scheduled'] },
     { method: 'limit', values: [1] },
   );
-  return (await insist<{ total: number }>(world, 'GET', `/v1/executions?${query}`)).total;
+  return (await insist<{ total: number }>(world, `/v1/executions?${query}`)).total;
 }
 
 async function pages<Row extends { readonly $id: string }>(world: World, noun: 'executions' | 'events'): Promise<Row[]> {
   const rows: Row[] = [];
   for (;;) {
     const query = queries({ method: 'limit', values: [PAGE] }, { method: 'offset', values: [rows.length] });
-    const page = await insist<Record<string, Row[]>>(world, 'GET', `/v1/${noun}?${query}&total=false`);
+    const page = await insist<Record<string, Row[]>>(world, `/v1/${noun}?${query}&total=false`);
     const found = page[noun] ?? [];
     rows.push(...found);
     if (found.length < PAGE) return rows;
@@ -131,7 +132,7 @@ async function withLogs(world: World, records: readonly RecordSeen[]): Promise<R
       read.push(record);
       continue;
     }
-    const { logs, errors } = await insist<ExecutionBody>(world, 'GET', `/v1/executions/${record.id}`);
+    const { logs, errors } = await insist<ExecutionBody>(world, `/v1/executions/${record.id}`);
     read.push({ ...record, logs: `${logs}\n${errors}` });
   }
   return read;
