@@ -30,6 +30,10 @@ const MARTLET = fileURLToPath(new URL('../../../packages/cli/bin/martlet.mjs', i
 const READY_MS_MAX = 90_000;
 const STOP_MS_MAX = 20_000;
 const OUTPUT_KEPT = 20_000;
+/** Servers that are up: none of them may outlive the proof, also when somebody ends it. */
+const living = new Set<ChildProcess>();
+process.once('exit', () => living.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 export function createServerNode({ port, home, data, env }: NodeOptions): ServerNode {
   let child: ChildProcess | undefined;
@@ -59,6 +63,8 @@ export function createServerNode({ port, home, data, env }: NodeOptions): Server
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       child = started;
+      living.add(started);
+      started.once('exit', () => living.delete(started));
       ended = new Promise((resolve) => started.once('close', resolve));
       started.stderr.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-OUTPUT_KEPT)));
       return readyOf(started, ended, () => output);
