@@ -28,7 +28,8 @@ describe('bash', () => {
     expect(bashOffers(['martlet', 'types', 'generate', '--w'])).toEqual(['--watch']);
     expect(bashOffers(['martlet', 'secrets', 'set', 'TOKEN', '--u'])).toEqual(['--url']);
     expect(bashOffers(['martlet', '--json', 'context', 'us'])).toEqual(['use']);
-  });
+    // Each offer starts the command anew.
+  }, 60_000);
 
   test('is offered nothing as the value of an option, and files where a folder is wanted', () => {
     expect(bashOffers(['martlet', 'functions', 'list', '--url', ''])).toEqual([]);

@@ -60,12 +60,15 @@ describe('FrameReader', () => {
   test('joins a large frame of many pieces in linear time', () => {
     const payload = Buffer.alloc(8_000_000, 7);
     let length = 0;
-    const reader = new FrameReader(payload.length, (_type, _stream, bytes) => {
-      length = bytes.length;
-    });
+    const reader = () =>
+      new FrameReader(payload.length, (_type, _stream, bytes) => {
+        length = bytes.length;
+      });
     const bytes = encode({ type: 1, stream: 0, payload });
-    const small = time(() => feed(new FrameReader(payload.length, () => undefined), bytes.subarray(0, 1_000_000)));
-    const large = time(() => feed(reader, bytes));
+    // The least of several: other processes may hold up any one of them.
+    const least = (work: () => void) => Math.min(...Array.from({ length: 5 }, () => time(work)));
+    const small = least(() => feed(new FrameReader(payload.length, () => undefined), bytes.subarray(0, 1_000_000)));
+    const large = least(() => feed(reader(), bytes));
     expect(length).toBe(payload.length);
     // Eight times the bytes; a quadratic reader takes sixty times as long.
     expect(large).toBeLessThan(Math.max(small, 1) * 40);

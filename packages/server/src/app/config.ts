@@ -7,6 +7,7 @@ import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { z } from 'zod';
 import { tiers, type Tier } from '../ports/sandbox.ts';
 import { KILL_AT } from './kill-at.ts';
+import { readArtifactsSetting, type ArtifactsSetting } from './storage/artifacts-setting.ts';
 
 export interface Config {
   readonly mode: 'dev' | 'serve';
@@ -19,7 +20,7 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly databaseConnections: number;
   /** Where sources and builds lie: every node of a shared database must reach them. */
-  readonly artifacts: 'disk' | 'database';
+  readonly artifacts: ArtifactsSetting;
   /** Keys of the vault, the one that seals first; empty: the file in the data folder. */
   readonly vaultKeys: readonly string[];
   readonly logLevel: string;
@@ -36,6 +37,10 @@ export interface Config {
   readonly egressAllow: readonly string[];
   /** Hosts of trusted issuers that may be private and without TLS. */
   readonly oidcPrivateHosts: readonly string[];
+  /** Receivers of webhooks that may be private and without TLS. */
+  readonly webhookPrivateHosts: readonly string[];
+  /** Seconds before each further attempt of a delivery. */
+  readonly webhookRetries: readonly number[];
   readonly jsrRegistry: string | undefined;
   /** For tests of crashes: at which call to the store the process kills itself; see `kill-at.ts`. */
   readonly killAt: string | undefined;
@@ -64,6 +69,7 @@ const list = z.union([
   ),
 ]);
 const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const waits = z.array(whole(0, 604_800)).max(50);
 const flag = z.union([z.boolean(), z.enum(['1', 'true', '0', 'false']).transform((text) => text === '1' || text === 'true')]);
 
 /** Settings by their name in the file; in the environment `logLevel` is MARTLET_LOG_LEVEL. */
@@ -76,7 +82,7 @@ const settingsSchema = z.strictObject({
     .regex(/^postgres(?:ql)?:\/\//, 'must look like postgres://user:password@host:5432/database')
     .optional(),
   databaseConnections: whole(4, 1000).optional(),
-  artifacts: z.enum(['disk', 'database']).optional(),
+  artifacts: z.string().optional(),
   vaultKey: list.optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional(),
   sandboxTier: z.enum(tiers).optional(),
@@ -95,6 +101,10 @@ const settingsSchema = z.strictObject({
   egressDeny: list.optional(),
   egressAllow: list.optional(),
   oidcPrivateHosts: list.optional(),
+  webhookPrivateHosts: list.optional(),
+  webhookRetries: z
+    .preprocess((given) => (typeof given === 'string' ? given.split(',').filter((part) => part.trim() !== '') : given), waits)
+    .optional(),
   jsrRegistry: z.url().optional(),
   killAt: z.string().regex(KILL_AT, 'must look like jobs.claim:after:3').optional(),
   drainSeconds: whole(0, 3600).optional(),
@@ -103,6 +113,9 @@ const settingsSchema = z.strictObject({
     .optional(),
 });
 type Settings = z.infer<typeof settingsSchema>;
+
+/** Eight attempts within a day: soon at first, for a receiver that restarts, then for one that somebody has to mend. */
+const WEBHOOK_RETRIES = [10, 60, 300, 1800, 7200, 21_600, 54_000];
 
 /** Names that belong to the command line and to installers. */
 const NOT_OURS = new Set(['MARTLET_URL', 'MARTLET_PROJECT', 'MARTLET_API_KEY', 'MARTLET_DEBUG', 'MARTLET_NO_INSTALL', 'MARTLET_NODE']);
@@ -114,12 +127,7 @@ export function loadConfig(sources: ConfigSources): Config {
   const environment = readEnvironment(env);
   const settings: Settings = { ...file, ...environment, limits: { ...file.limits, ...environment.limits } };
   const dev = mode === 'dev';
-  const artifacts = settings.artifacts ?? (settings.databaseUrl === undefined ? 'disk' : 'database');
-  if (artifacts === 'database' && settings.databaseUrl === undefined)
-    throw new PlatformError(
-      'config_invalid',
-      'Cannot keep artifacts in the database: set MARTLET_DATABASE_URL, or MARTLET_ARTIFACTS=disk.',
-    );
+  const artifacts = readArtifactsSetting(settings.artifacts, { databaseUrl: settings.databaseUrl, env });
   return {
     mode,
     host: flags.host ?? settings.host ?? (dev ? '127.0.0.1' : '0.0.0.0'),
@@ -140,6 +148,8 @@ export function loadConfig(sources: ConfigSources): Config {
     egressDeny: settings.egressDeny ?? [],
     egressAllow: settings.egressAllow ?? [],
     oidcPrivateHosts: settings.oidcPrivateHosts ?? [],
+    webhookPrivateHosts: settings.webhookPrivateHosts ?? [],
+    webhookRetries: settings.webhookRetries ?? WEBHOOK_RETRIES,
     jsrRegistry: settings.jsrRegistry,
     killAt: settings.killAt,
     drainSeconds: settings.drainSeconds ?? (dev ? 2 : 30),

@@ -5,6 +5,7 @@ import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
 import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
 import { createWebReader } from '../drivers/policy-egress/web/web-reader.ts';
+import { createWebSender } from '../drivers/policy-egress/web/web-sender.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
 import { createSystemClock } from '../drivers/system/system-clock.ts';
 import { createSystemIds } from '../drivers/system/system-ids.ts';
@@ -20,7 +21,7 @@ import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
 import { createServices, PLATFORM_HOST, type PlatformServices } from './create-services.ts';
-import { killingStore } from './kill-at.ts';
+import { killingStorage } from './kill-at.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
 import { openStorage } from './storage/open-storage.ts';
 import { prepareServerFiles, readClient } from './server-files.ts';
@@ -65,15 +66,14 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   if (config.mode === 'serve') assertTier(probe, config.sandboxTier);
   await sandbox.sweep();
   const opened = await openStorage({ config, folder, files, log, nodeId: createSystemIds(clock).next() }, closers);
-  const storage = config.killAt === undefined ? opened : { ...opened, store: killingStore(opened.store, config.killAt) };
+  const storage = killingStorage(opened, config.killAt);
   const { store, artifacts } = storage;
   // The proxy is there before what counts its denials.
   const counting: { meter?: PlatformServices['meter'] } = {};
   const egress = await createPolicyEgress({
+    ...egressOptions(config),
     socketPath: folder.egressSocket,
     log,
-    extraDenied: config.egressDeny,
-    opened: config.egressAllow,
     onDenied: (count) => counting.meter?.egressDenied(count),
     ...(files.egressThread && { threadUrl: files.egressThread }),
   });
@@ -90,6 +90,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     ids: createSystemIds(clock),
     builder: createBuilder(config, folder, log),
     web: createWebReader({ privateHosts: config.oidcPrivateHosts, extraDenied: config.egressDeny }),
+    webSender: createWebSender({ privateHosts: config.webhookPrivateHosts, extraDenied: config.egressDeny }),
     trees: createDiskTrees({ folder: folder.trees, tempDir: folder.temp, artifacts }),
   });
   counting.meter = services.meter;
@@ -108,9 +109,11 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     port: listener.port,
   });
   void services.pool.warmUp();
+  await services.telling.refresh();
   await services.queue.dispatcher.start();
   services.scheduler.start();
   services.eventDispatcher.start();
+  services.deliveryLoop.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -124,6 +127,8 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     close: () => (closing ??= drainAndClose(config, { listener, services, closers })),
   };
 }
+
+const egressOptions = ({ egressDeny, egressAllow }: Config) => ({ extraDenied: egressDeny, opened: egressAllow });
 
 function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
   return createEsbuildBuilder({
@@ -167,6 +172,7 @@ async function drainAndClose(
   const drained = listener.drain();
   services.scheduler.stop();
   services.eventDispatcher.stop();
+  services.deliveryLoop.stop();
   services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.

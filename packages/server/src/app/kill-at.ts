@@ -7,7 +7,11 @@ import type { Store } from '../ports/store.ts';
 
 export const KILL_AT = /^([a-z]+\.[a-zA-Z]+):(before|after):([1-9]\d{0,5})$/;
 
-export function killingStore(store: Store, killAt: string): Store {
+export function killingStorage<Storage extends { readonly store: Store }>(storage: Storage, killAt: string | undefined): Storage {
+  return killAt === undefined ? storage : { ...storage, store: killingStore(storage.store, killAt) };
+}
+
+function killingStore(store: Store, killAt: string): Store {
   const [, name = '', moment, count] = KILL_AT.exec(killAt) ?? [];
   const [noun = '', verb = ''] = name.split('.');
   let left = Number(count);

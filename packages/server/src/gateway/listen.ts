@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { FunctionsGateway } from './functions/functions-gateway.ts';
+import { LeanRequest, LeanResponse } from './functions/lean-http.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -37,6 +38,8 @@ export async function listen({ host, port, functions, others }: ListenOptions): 
       noDelay: true,
       // A request without a body has no stream then, and none to be ended.
       optimizeEmptyRequests: true,
+      IncomingMessage: LeanRequest,
+      ServerResponse: LeanResponse,
     },
     (request, response) => {
       if (draining) response.setHeader('connection', 'close');
@@ -61,7 +64,7 @@ export async function listen({ host, port, functions, others }: ListenOptions): 
   };
 }
 
-function started(server: Server, host: string, port: number): Promise<void> {
+function started(server: Server<typeof LeanRequest, typeof LeanResponse>, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

@@ -56,8 +56,20 @@ describe('settings in code', () => {
     const told = problems.map(({ line, message }) => [line, message.split(';')[0]]);
     expect(told).toContainEqual([4, 'config: unknown key "timeouts"']);
     expect(told).toContainEqual([5, 'config.retries: Too big: expected number to be <=20']);
-    expect(told).toContainEqual([6, 'config.schedule: must have five fields, or six with seconds: "* * *" has 3']);
+    expect(told).toContainEqual([6, 'config.schedule: Cannot use the schedule "* * *": it has 3 fields']);
     expect(told.some(([line, message]) => line === 7 && String(message).startsWith('config.egress'))).toBe(true);
+  });
+
+  it.each([
+    ['orders', 'it has 1 part'],
+    ['orders.$x', 'its part "$x" is not allowed'],
+    ['users.*.explode', 'such event'],
+    ['functions.*.create', 'a function cannot listen to events of functions'],
+  ])('cannot listen to %j, which it would never hear of', async (pattern, reason) => {
+    const { code: kind, problems } = problemsOf(await build(code(`export const config = {\n  events: ["a.b", "${pattern}"],\n};`)));
+    expect([kind, problems[0]?.line]).toEqual(['function_config_invalid', 4]);
+    expect(problems[0]?.message).toContain(`config.events: cannot listen to "${pattern}": `);
+    expect(problems[0]?.message).toContain(reason);
   });
 
   it('cannot reach into prototypes', async () => {

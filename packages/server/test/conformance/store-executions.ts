@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { ExecutionStatus } from '@martlet/protocol';
 import type { ExecutionRow, Store } from '../../src/ports/store.ts';
 import { hostileTexts } from '../support/hostile-texts.ts';
-import { anExecution, aQuery, aWrite } from '../support/rows.ts';
+import { aFunction, anExecution, aQuery, aWrite } from '../support/rows.ts';
 
 export function testExecutions(store: () => Store): void {
   const get = (row: ExecutionRow) => store().executions.get(row.projectId, row.functionId, row.id);
@@ -136,9 +136,7 @@ export function testExecutions(store: () => Store): void {
         aWrite({ id: `crash-${status}`, projectId: 'crash', status, endedAt: status === 'completed' || status === 'failed' ? 5 : null }),
       ),
     );
-    const { createdAt } = anExecution();
-    await expect(store().executions.failInterrupted(76, createdAt)).resolves.toBe(0);
-    await expect(store().executions.failInterrupted(77, createdAt + 1)).resolves.toBe(2);
+    await expect(store().executions.failInterrupted(77)).resolves.toBe(2);
     await expect(store().executions.failInterrupted(78)).resolves.toBe(0);
     const { rows } = await store().executions.list('crash', null, aQuery());
     expect(rows.map((row) => [row.status, row.errorCode, row.endedAt])).toEqual([
@@ -148,6 +146,22 @@ export function testExecutions(store: () => Store): void {
       ['completed', null, 5],
       ['failed', null, 5],
     ]);
+  });
+
+  it('fails beside others only what is older than its function may wait and run', async () => {
+    await store().executions.failInterrupted(1);
+    await store().functions.insert(aFunction({ id: 'slow', path: 'slow', projectId: 'crash', timeoutSeconds: 100 }));
+    await store().executions.write(
+      ['slow', 'gone'].map((functionId) =>
+        aWrite({ id: `late-${functionId}`, projectId: 'crash', functionId, status: 'processing', endedAt: null, createdAt: 1_000_000 }),
+      ),
+    );
+    await expect(store().executions.failInterrupted(1_000_500, 1000)).resolves.toBe(0);
+    await expect(store().executions.failInterrupted(1_001_001, 1000)).resolves.toBe(1);
+    await expect(store().executions.failInterrupted(1_201_000, 1000)).resolves.toBe(0);
+    await expect(store().executions.failInterrupted(1_201_001, 1000)).resolves.toBe(1);
+    const ends = await Promise.all(['late-gone', 'late-slow'].map(async (id) => (await store().executions.find('crash', id))?.endedAt));
+    expect(ends).toEqual([1_001_001, 1_201_001]);
   });
 
   it('deletes the oldest that ended before a time, so many at once, and no open one', async () => {

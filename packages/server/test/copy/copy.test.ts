@@ -15,6 +15,7 @@ import { createDiskArtifacts } from '../../src/drivers/disk-artifacts/disk-artif
 import { migrations } from '../../src/drivers/sql/migration.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { sharedPostgres, whyNoPostgres } from '../postgres/shared-postgres.ts';
+import { createS3Server } from '../s3/s3-server.ts';
 import { aDeployment, aFunction, anExecution, aProject } from '../support/rows.ts';
 import { suiteName } from '../support/suite-name.ts';
 
@@ -240,20 +241,28 @@ describe.skipIf(skipped !== undefined)(suiteName('copies to and from PostgreSQL'
     await expect(migrateToDatabase({ config, onProgress }, data)).resolves.toMatchObject({ was: 'complete', artifacts: 0 });
   });
 
+  it('put artifacts where the database will look for them', async () => {
+    const access = { bucket: 'things', region: 'eu-test-1', accessKeyId: 'AKTEST', secretAccessKey: 'secret' };
+    const bucket = await createS3Server(access);
+    try {
+      const artifacts = { ...access, endpoint: bucket.endpoint, prefix: 'm/' };
+      const config = { ...(await onDatabase(place('node'))), artifacts };
+      const data = await filledFolder();
+      await migrateToDatabase({ config, onProgress }, data);
+      expect([...bucket.objects.keys()].toSorted()).toEqual(['m/artifacts/def/code.js', 'm/artifacts/def/empty', 'm/sources/abc']);
+      const file = join(place('backup'), 'all.martlet');
+      await expect(backup({ config: { ...config, dataDir: place('other') }, onProgress }, file)).resolves.toMatchObject({ artifacts: 3 });
+    } finally {
+      await bucket.close();
+    }
+  });
+
   it('leave a database that servers use and count on in', async () => {
     const data = await filledFolder();
     const config = await onDatabase(place('node'));
     await migrateToDatabase({ config, onProgress }, data);
     const store = createPostgresStore({ url: config.databaseUrl ?? '' });
     await store.open();
-    await fill(
-      {
-        ...store,
-        functions: { ...store.functions, insert: async () => undefined } as Store['functions'],
-        deployments: { ...store.deployments, insert: async () => undefined } as Store['deployments'],
-      },
-      0,
-    );
     await store.executions.write([{ row: anExecution({ id: 'after' }), lines: [{ time: 1, level: 'info', stream: 'logs', text: 'x' }] }]);
     await expect(store.executions.lines('after')).resolves.toHaveLength(1);
     await store.close();

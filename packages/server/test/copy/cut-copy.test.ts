@@ -91,9 +91,10 @@ describe.skipIf(skipped !== undefined)(suiteName('a copy that is killed', skippe
     await fill(data);
     const file = join(mkdtempSync(join(root, 'backup-')), 'all.martlet');
     const { child, ended } = martlet('backup', file, '--data', data);
-    while (child.exitCode === null && readdirSync(join(file, '..')).length === 0) await wait(5);
+    while (child.exitCode === null && readdirSync(join(file, '..')).length === 0) await wait(2);
     child.kill('SIGKILL');
-    await ended;
+    const killed = await ended;
+    expect(killed.code, killed.stderr).toBeNull();
     expect(readdirSync(join(file, '..'))).toEqual(['all.martlet.unfinished']);
     const again = await martlet('backup', file, '--data', data).ended;
     expect(again.code, again.stderr).toBe(0);

@@ -13,6 +13,7 @@ import { copiedTables } from '../../drivers/sqlite-store/copied-tables.ts';
 import { openSqliteCopySource } from '../../drivers/sqlite-store/sqlite-copy-source.ts';
 import { createSqliteCopyTarget } from '../../drivers/sqlite-store/sqlite-copy-target.ts';
 import { createPinoLog } from '../../drivers/system/pino-log.ts';
+import type { Artifacts } from '../../ports/artifacts.ts';
 import type { CopySource, CopyTarget } from '../../ports/copy.ts';
 import { copyAll, type CopyOptions, type CopyReport } from '../../services/copy/copy-all.ts';
 import type { Config } from '../config.ts';
@@ -44,7 +45,7 @@ export function restore({ config, onProgress }: MoveOptions, file: string): Prom
   return closing(async (closers) => {
     const source = await openArchiveSource({ file: resolve(file), tablesOf: copiedTables });
     refuseOtherKeys(config, source);
-    const target = openTarget(config, closers);
+    const target = await openTarget(config, closers);
     return copy(source, target, { closers, onProgress, databaseUrl: config.databaseUrl });
   });
 }
@@ -58,8 +59,8 @@ export function migrateToDatabase({ config, onProgress }: MoveOptions, from: str
     refuseMissing(join(folder, 'martlet.db'));
     const locked = openDataFolder(folder);
     closers.push(() => locked.release());
-    const source = openFolderSource(folder, config);
-    const target = openTarget(config, closers);
+    const source = openFolderSource({ folder, config, artifacts: createDiskArtifacts({ folder: locked.artifacts }) });
+    const target = await openTarget(config, closers);
     return copy(source, target, { closers, onProgress, databaseUrl: config.databaseUrl });
   });
 }
@@ -84,21 +85,17 @@ async function copy(
 async function openSource(config: Config, closers: Closers): Promise<CopySource> {
   if (config.databaseUrl === undefined) {
     refuseMissing(join(config.dataDir, 'martlet.db'));
-    return openFolderSource(config.dataDir, config);
+    return openFolderSource({ folder: config.dataDir, config, artifacts: await openArtifacts(artifactsOptions(config), closers) });
   }
   const artifacts = await openArtifacts(artifactsOptions(config), closers);
   return openPostgresCopySource({ url: config.databaseUrl, artifacts, tablesOf: copiedTables });
 }
 
-function openFolderSource(folder: string, config: Config): CopySource {
-  return openSqliteCopySource({
-    path: join(folder, 'martlet.db'),
-    artifacts: createDiskArtifacts({ folder: join(folder, 'artifacts') }),
-    vaultKey: keyIdsOf(folder, config)[0] ?? null,
-  });
+function openFolderSource({ folder, config, artifacts }: { folder: string; config: Config; artifacts: Artifacts }): CopySource {
+  return openSqliteCopySource({ path: join(folder, 'martlet.db'), artifacts, vaultKey: keyIdsOf(folder, config)[0] ?? null });
 }
 
-function openTarget(config: Config, closers: Closers): CopyTarget {
+async function openTarget(config: Config, closers: Closers): Promise<CopyTarget> {
   if (config.databaseUrl !== undefined) {
     const { databaseUrl: url } = config;
     // The tables of the store come first, so that a database that is not ours stays as it is.
@@ -106,7 +103,7 @@ function openTarget(config: Config, closers: Closers): CopyTarget {
   }
   const folder = openDataFolder(config.dataDir);
   closers.push(() => folder.release());
-  return createSqliteCopyTarget({ path: folder.database, artifacts: createDiskArtifacts({ folder: folder.artifacts }) });
+  return createSqliteCopyTarget({ path: folder.database, artifacts: await openArtifacts(artifactsOptions(config), closers) });
 }
 
 function artifactsOptions(config: Config): Parameters<typeof openArtifacts>[0] {

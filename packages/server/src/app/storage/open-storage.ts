@@ -1,5 +1,4 @@
 /** Opens what keeps things: in the data folder for one server, or in a database that several nodes share. */
-import { createDiskArtifacts } from '../../drivers/disk-artifacts/disk-artifacts.ts';
 import { createLocalHints } from '../../drivers/local-hints/local-hints.ts';
 import { createLocalVault, type LocalVault } from '../../drivers/local-vault/local-vault.ts';
 import { agreeOnVault } from '../../drivers/postgres-agreement/agree-on-vault.ts';
@@ -43,13 +42,14 @@ export async function openStorage(options: StorageOptions, closers: (() => unkno
 }
 
 async function openFolder(
-  { folder, files, log }: StorageOptions,
+  { config, folder, files, log }: StorageOptions,
   { vault, closers }: { vault: LocalVault; closers: (() => unknown)[] },
 ): Promise<Storage> {
   const store = createSqliteStore({ path: folder.database, log, ...(files.sqliteThread && { threadUrl: files.sqliteThread }) });
   await store.open();
   closers.push(() => store.close());
-  return { store, artifacts: createDiskArtifacts({ folder: folder.artifacts }), vault, hints: createLocalHints(), shared: false };
+  const artifacts = await openArtifacts({ config, folder: folder.artifacts, log }, closers);
+  return { store, artifacts, vault, hints: createLocalHints(), shared: false };
 }
 
 async function openDatabase(

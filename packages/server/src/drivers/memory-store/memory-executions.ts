@@ -5,7 +5,7 @@ import type { deploymentAttributes, executionAttributes } from '../../domain/lis
 import type { DeploymentRow, DeploymentStore, ExecutionRow, ExecutionStore, ExecutionWrite } from '../../ports/store.ts';
 import { listRows, type AttributeReaders } from './list-rows.ts';
 import { changed } from './memory-table.ts';
-import { functionKey, type MemoryTables } from './memory-tables.ts';
+import { functionKey, storeEvents, type MemoryTables } from './memory-tables.ts';
 
 const deploymentReaders: AttributeReaders<typeof deploymentAttributes, DeploymentRow> = {
   $id: (row) => row.id,
@@ -91,7 +91,7 @@ export function removeExecutions(tables: MemoryTables, test: (row: ExecutionRow)
 }
 
 export function memoryExecutions(tables: MemoryTables): ExecutionStore {
-  const { executions, executionLines, jobs } = tables;
+  const { executions, executionLines, functions, jobs } = tables;
   const isTerminal = (row: ExecutionRow) => row.status === 'completed' || row.status === 'failed';
 
   const remove = (test: (row: ExecutionRow) => boolean): number => removeExecutions(tables, test);
@@ -113,6 +113,7 @@ export function memoryExecutions(tables: MemoryTables): ExecutionStore {
         throw new PlatformError('general_server_error', 'Cannot write executions: a field has no value.');
       }
       batch.forEach(writeOne);
+      for (const { told = [] } of batch) storeEvents(tables, told);
     },
     get: async (projectId, functionId, id) =>
       executions.first((row) => row.projectId === projectId && row.functionId === functionId && row.id === id),
@@ -131,10 +132,12 @@ export function memoryExecutions(tables: MemoryTables): ExecutionStore {
     lines: async (id) => executionLines.get(id) ?? [],
     delete: async (projectId, functionId, id) =>
       remove((row) => row.projectId === projectId && row.functionId === functionId && row.id === id) > 0,
-    async failInterrupted(endedAt, begunBefore = Number.POSITIVE_INFINITY) {
-      const interrupted = executions.rows(
-        (row) => (row.status === 'waiting' || row.status === 'processing') && row.createdAt < begunBefore && jobs.get(row.id) === null,
-      );
+    async failInterrupted(endedAt, graceMs) {
+      const mayRunMs = (row: ExecutionRow): number =>
+        2000 * (functions.get(functionKey(row.projectId, row.functionId))?.timeoutSeconds ?? 0);
+      const interrupted = executions
+        .rows((row) => (row.status === 'waiting' || row.status === 'processing') && jobs.get(row.id) === null)
+        .filter((row) => graceMs === undefined || row.createdAt + mayRunMs(row) < endedAt - graceMs);
       for (const row of interrupted)
         executions.put({ ...row, status: 'failed', errorCode: 'execution_interrupted', endedAt, updatedAt: endedAt });
       return interrupted.length;

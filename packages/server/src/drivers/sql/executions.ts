@@ -181,14 +181,16 @@ export async function deleteExecution(db: Database, at: { projectId: string; fun
   return true;
 }
 
-export async function failInterrupted(db: Database, { endedAt, begunBefore }: { endedAt: number; begunBefore: number }): Promise<number> {
+export async function failInterrupted(db: Database, { endedAt, graceMs }: { endedAt: number; graceMs?: number }): Promise<number> {
+  // Of a function that is gone nothing may run at all.
+  const mayRunMs = sql<number>`coalesce((select timeout_seconds from functions where functions.project_id = executions.project_id and functions.id = executions.function_id), 0) * 2000`;
   const result = await db
     .updateTable('executions')
     .set({ status: 'failed', error_code: 'execution_interrupted', ended_at: endedAt, updated_at: endedAt })
     // Written as in the partial index, which a bound value would not match.
     .where(sql<boolean>`status in ('waiting', 'processing')`)
     .where('queue', 'is', null)
-    .where('created_at', '<', begunBefore)
+    .$if(graceMs !== undefined, (query) => query.where(sql<boolean>`created_at + ${mayRunMs} < ${endedAt - (graceMs ?? 0)}`))
     .executeTakeFirst();
   return Number(result.numUpdatedRows);
 }

@@ -12,6 +12,8 @@ export interface FunctionAddress {
 /** In the place of a function name: the document that describes all functions. No function can have this name. */
 export const DOCUMENT_NAME = 'openapi.json';
 
+/** Only a name: nothing to decode, nothing behind it. */
+const PLAIN = /^[\w-]+$/;
 const ROUTES = ['/functions/', '/api/functions/'] as const;
 const PROJECT_ROUTE = /^\/api\/apps\/([A-Za-z0-9._-]{1,36})\/functions\/(.*)$/s;
 
@@ -43,6 +45,7 @@ export function addressOfHost(host: string | undefined, url: string, functionsDo
  */
 function checked(path: string): string {
   if (path === DOCUMENT_NAME) return path;
+  if (PLAIN.test(path) && functionNameProblem(path) === undefined) return path;
   // Only of the first segment: a slash that is written as %2F in what follows is the function's own.
   const end = path.indexOf('/');
   const head = end === -1 ? path : path.slice(0, end);

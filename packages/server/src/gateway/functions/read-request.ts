@@ -5,6 +5,7 @@ import { readSession } from '../../domain/identity/session-secret.ts';
 import { PlatformError } from '@martlet/protocol';
 import { INLINE_BODY_BYTES } from '@martlet/protocol/frames';
 import type { Body } from '../../services/invoke/invocation.ts';
+import type { LeanRequest } from './lean-http.ts';
 import { withoutSessions, type SessionHeaders } from '../session/session-credentials.ts';
 
 export interface Credentials {
@@ -121,36 +122,43 @@ export function originOf(request: IncomingMessage): string {
 }
 
 /** A body of known, small size is read whole; anything else is streamed. */
-export function readBody(request: IncomingMessage): Body | Promise<Body> {
+export function readBody(request: LeanRequest): Body | Promise<Body> {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   if (encoding === undefined && (length === undefined || length === '0')) return EMPTY;
-  return encoding === undefined && Number(length) <= INLINE_BODY_BYTES ? readWhole(request) : streamOf(request);
+  if (encoding !== undefined || Number(length) > INLINE_BODY_BYTES) return streamOf(request);
+  watchBody(request);
+  return (request.collect() ?? readWhole(request)).catch((cause: unknown) => {
+    throw new PlatformError('execution_canceled', { message: 'The caller went away before its request was here.', cause });
+  });
 }
 
+/** For a body that was partly here before it was known who asks: the store had to be waited for. */
 function readWhole(request: IncomingMessage): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    let only: Buffer | undefined;
-    let more: Buffer[] | undefined;
-    let timer: NodeJS.Timeout | undefined;
-    request.on('data', (chunk: Buffer) => {
-      if (only === undefined) only = chunk;
-      else (more ??= [only]).push(chunk);
-    });
-    request.on('end', () => {
-      clearTimeout(timer);
-      resolve(more === undefined ? (only ?? EMPTY) : Buffer.concat(more));
-    });
-    request.on('error', (cause) => {
-      clearTimeout(timer);
-      reject(new PlatformError('execution_canceled', { message: 'The caller went away before its request was here.', cause }));
-    });
-    // Nearly always the body came with the head; only one that dawdles is worth a timer.
-    setImmediate(() => {
-      if (request.complete || request.destroyed) return;
-      timer = setTimeout(() => request.destroy(new Error('The body took too long')), SMALL_BODY_MS);
-      timer.unref();
-    });
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => resolve(Buffer.concat(chunks)));
+    request.on('error', reject);
   });
+}
+
+let begun: IncomingMessage[] = [];
+
+/** Nearly always the body came with the head; only one that dawdles is worth a timer. One look per turn sees them all. */
+function watchBody(request: IncomingMessage): void {
+  if (begun.length === 0) setImmediate(timeDawdlers);
+  begun.push(request);
+}
+
+function timeDawdlers(): void {
+  const requests = begun;
+  begun = [];
+  for (const request of requests) {
+    if (request.complete || request.destroyed) continue;
+    const timer = setTimeout(() => request.complete || request.destroy(new Error('The body took too long')), SMALL_BODY_MS);
+    timer.unref();
+    request.once('close', () => clearTimeout(timer));
+  }
 }
 
 /** Reads from the socket only as far as the function has read: a caller cannot fill the memory of the server. */

@@ -1,8 +1,8 @@
 /** The one place where outcomes and refusals of the data plane become HTTP. */
-import type { ServerResponse } from 'node:http';
 import { errorSpecs, isPlatformError, PlatformError, type ErrorCode } from '@martlet/protocol';
 import { isHopByHop } from '../../domain/platform-headers.ts';
 import type { Invoked } from '../../services/invoke/invocation.ts';
+import type { LeanResponse } from './lean-http.ts';
 
 const BODILESS = new Set([204, 205, 304]);
 /** The length is what is sent, not what the function says; the ids are true. */
@@ -11,7 +11,7 @@ const OURS = new Set(['content-length', 'x-martlet-execution-id', 'x-appwrite-ex
 const CORS_ANSWERS = new Set(['access-control-allow-origin', 'access-control-allow-credentials']);
 const JOINED_BYTES_MAX = 8192;
 
-export function writeOutcome(response: ServerResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
+export function writeOutcome(response: LeanResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
   const { outcome, id: executionId } = invoked;
   if (outcome.kind === 'failed') {
     writeError(response, { code: outcome.code, message: messageForCaller(outcome.code, outcome.message), executionId, extraHeaders });
@@ -35,9 +35,19 @@ export function writeOutcome(response: ServerResponse, invoked: Invoked, extraHe
     response.end();
     return body.cancel('A response of this kind has no body');
   }
-  // A stream may take its time to its first chunk; the caller shall know at once that it has begun.
-  response.flushHeaders();
+  beginStream(response);
   return pipe(body, response);
+}
+
+/**
+ * A stream may take its time to its first chunk; the caller shall know at once that it has begun. A chunk that is here
+ * already is read before this turn ends and leaves with the head.
+ */
+function beginStream(response: LeanResponse): void {
+  const { socket } = response;
+  socket?.cork();
+  response.flushHeaders();
+  process.nextTick(() => socket?.uncork());
 }
 
 export interface WrittenError {
@@ -49,7 +59,7 @@ export interface WrittenError {
 }
 
 /** The envelope satisfies the Base44 clients (`error`, `message`, `detail`, `code`); it never holds a stack. */
-export function writeError(response: ServerResponse, error: WrittenError): void {
+export function writeError(response: LeanResponse, error: WrittenError): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
@@ -103,7 +113,7 @@ function responseHeaders(headers: readonly string[], executionId: string, extraH
 
 /** Node refuses what would break the framing of HTTP; the caller then gets an error instead. */
 function writeHead(
-  response: ServerResponse,
+  response: LeanResponse,
   { status, headers, executionId }: { status: number; headers: string[]; executionId: string },
 ): boolean {
   try {
@@ -116,12 +126,12 @@ function writeHead(
 }
 
 /** As Latin-1 text a short body goes out in one system call with the head; as bytes it takes a second buffer and a `writev`. */
-function endWith(response: ServerResponse, body: Uint8Array): void {
+function endWith(response: LeanResponse, body: Uint8Array): void {
   if (body.length > JOINED_BYTES_MAX) response.end(body);
-  else response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
+  else response.endShort(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'));
 }
 
-async function pipe(body: ReadableStream<Uint8Array>, response: ServerResponse): Promise<void> {
+async function pipe(body: ReadableStream<Uint8Array>, response: LeanResponse): Promise<void> {
   const reader = body.getReader();
   const stop = (): void => void reader.cancel('The caller went away').catch(() => undefined);
   response.on('close', stop);
@@ -133,14 +143,15 @@ async function pipe(body: ReadableStream<Uint8Array>, response: ServerResponse):
     }
     response.end();
   } catch {
-    // The head is out: the only honest sign left is a connection that breaks before its end.
+    // The head goes out in any case: the only honest sign left is a connection that breaks before its end.
+    response.socket?.uncork();
     response.destroy();
   } finally {
     response.off('close', stop);
   }
 }
 
-function drained(response: ServerResponse): Promise<void> {
+function drained(response: LeanResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done);

@@ -7,6 +7,7 @@ import type { Store } from '../../ports/store.ts';
 import type { Vault } from '../../ports/vault.ts';
 import type { WebReader } from '../../ports/web-reader.ts';
 import type { Changes } from '../changes.ts';
+import type { PlatformNews } from '../events/platform-news.ts';
 import { createIssuerKeys } from './issuers/issuer-keys.ts';
 import { createIssuerUsers } from './issuers/issuer-users.ts';
 import { createKnownUsers } from './known-users.ts';
@@ -36,22 +37,23 @@ export interface IdentityOptions {
   readonly vault: Vault;
   readonly web: WebReader;
   readonly changes: Changes;
+  readonly news: PlatformNews;
   readonly limits: Limits;
   readonly passwordCost?: PasswordCost;
 }
 
 export function createIdentity(options: IdentityOptions): Identity {
-  const { store, clock, ids, log, vault, web, changes, limits, passwordCost } = options;
+  const { store, clock, ids, log, vault, web, changes, news, limits, passwordCost } = options;
   const passwords = createPasswords({ ids, ...(passwordCost && { cost: passwordCost }) });
   const tokens = createUserTokens({ store, vault, clock, ids });
   const keys = createIssuerKeys({ web, clock });
   const issuers = createTrustedIssuers({ store, clock, changes, keys, web });
-  const issuerUsers = createIssuerUsers({ store, issuers, keys, clock, changes });
+  const issuerUsers = createIssuerUsers({ store, issuers, keys, clock, changes, news });
   const known = createKnownUsers({ store, clock, log, changes });
   return {
-    users: createUsers({ store, clock, ids, changes, passwords }),
-    sessions: createSessions({ store, clock, ids, log, changes, passwords, tokens, limits }),
-    teams: createTeams({ store, clock, ids, changes }),
+    users: createUsers({ store, clock, ids, changes, passwords, news }),
+    sessions: createSessions({ store, clock, ids, log, changes, passwords, tokens, news, limits }),
+    teams: createTeams({ store, clock, ids, changes, news }),
     issuers,
     userPrincipals: createUserPrincipals({ store, clock, users: known, tokens, issuerUsers }),
     rates: createRateLimiter(clock),

@@ -2,6 +2,7 @@
 import type { ErrorCode, LogLine, Trigger } from '@martlet/protocol';
 import type { Principal } from '../../domain/principal.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
+import type { RoutedFunction } from './function-routes.ts';
 import type { Recordable, Recording } from './recorder.ts';
 
 /** Small bodies are bytes, everything else a stream: a stream costs more than the whole rest of a small request. */
@@ -10,6 +11,8 @@ export type Body = Uint8Array | ReadableStream<Uint8Array>;
 export interface InvokeRequest {
   readonly projectId: string;
   readonly functionId: string;
+  /** What the ids mean right now, from a way in that has just looked it up. */
+  readonly routed?: RoutedFunction | undefined;
   readonly principal: Principal;
   readonly trigger: Trigger;
   readonly method: string;

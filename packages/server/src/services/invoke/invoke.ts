@@ -97,7 +97,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
 
   function invoke(request: InvokeRequest): Promise<Invoked> {
     if (draining) throw new PlatformError('server_draining', { retryAfterSeconds: 1 });
-    const invoked = after(routes.byId(request.projectId, request.functionId), (routed) =>
+    const invoked = after(request.routed ?? routes.byId(request.projectId, request.functionId), (routed) =>
       after(ready(request, routed), (readyFunction) => admit(request, readyFunction)),
     );
     return invoked instanceof Promise ? invoked : Promise.resolve(invoked);

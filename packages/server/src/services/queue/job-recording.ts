@@ -45,6 +45,11 @@ export class JobRecording implements Recording {
     return this.#execution.lines().slice(this.#written);
   }
 
+  /** Lines that were taken could not be written. */
+  putBack(count: number): void {
+    this.#written -= count;
+  }
+
   /** The lines that are to be written now; they are not asked for again. */
   takeLines(): readonly LogLine[] {
     const lines = this.unwritten();

@@ -9,6 +9,7 @@ import type { ClaimedJob, JobEnd, JobStore, TakenJob } from '../../ports/store/j
 import type { FunctionRoutes } from '../invoke/function-routes.ts';
 import type { Invoke, Invoked } from '../invoke/invoke.ts';
 import { JobRecording } from './job-recording.ts';
+import { untilStored } from './until-stored.ts';
 import type { Settler } from './settler.ts';
 
 export interface RunJobOptions {
@@ -32,8 +33,8 @@ export interface RunningJob {
   readonly fence: number;
   /** Undefined until it has a place. */
   readonly recording: JobRecording | undefined;
-  /** Settles when its end is on record. Never rejects. */
-  readonly done: Promise<void>;
+  /** Resolves when its end is on record, or when it was handed back because this server has no room for it. Never rejects. */
+  readonly done: Promise<'ended' | 'no_room'>;
 }
 
 export interface JobRunner {
@@ -49,6 +50,7 @@ export interface JobRunner {
 const NOT_NOW: ReadonlySet<ErrorCode> = new Set([
   'server_draining',
   'function_concurrency_exceeded',
+  'host_memory_exhausted',
   'general_rate_limit_exceeded',
   'store_unavailable',
 ]);
@@ -59,9 +61,10 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     run(claimed) {
       const { executionId, projectId, functionId, fence } = claimed.job;
       const attempt: { recording: JobRecording | undefined } = { recording: undefined };
-      const done = runToEnd(claimed, attempt).catch((error: unknown) =>
-        log.error({ err: error, executionId }, 'Cannot end an execution of the queue'),
-      );
+      const done = runToEnd(claimed, attempt).catch((error: unknown) => {
+        log.error({ err: error, executionId }, 'Cannot end an execution of the queue');
+        return 'no_room' as const;
+      });
       return {
         executionId,
         projectId,
@@ -75,7 +78,10 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     },
     async settleLost(lost) {
       const now = clock.now();
-      const row: ExecutionRow = { ...lost.execution, ...failedWith('execution_interrupted', now) };
+      const row: ExecutionRow = {
+        ...lost.execution,
+        ...failedWith(lost.job.cancelRequested ? 'execution_canceled' : 'execution_interrupted', now),
+      };
       const message = `The server that ran attempt ${lost.job.attempt} is gone.`;
       await end(lost, { row, lines: [platformLine(now, message)], startedAt: lost.execution.updatedAt });
     },
@@ -84,7 +90,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     },
   };
 
-  async function runToEnd(claimed: ClaimedJob, attempt: { recording: JobRecording | undefined }): Promise<void> {
+  async function runToEnd(claimed: ClaimedJob, attempt: { recording: JobRecording | undefined }): Promise<'ended' | 'no_room'> {
     const startedAt = clock.now();
     try {
       const { projectId, userId } = claimed.execution;
@@ -99,8 +105,9 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     const { recording } = attempt;
     if (recording === undefined) throw new Error('An execution has run without a record.');
     try {
-      if (stops && recording.row().errorCode === 'execution_interrupted' && (await handBack(claimed))) return;
+      if (stops && recording.row().errorCode === 'execution_interrupted' && (await handBack(claimed))) return 'no_room';
       await end(claimed, { row: recording.row(), lines: recording.takeLines(), startedAt });
+      return 'ended';
     } finally {
       recording.settle();
     }
@@ -108,30 +115,31 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
 
   /** The server stops and ended it itself: that attempt does not count, where the function may be run again. */
   async function handBack({ job }: ClaimedJob): Promise<boolean> {
-    const routed = await routes.byId(job.projectId, job.functionId);
+    const routed = await untilStored(log, async () => routes.byId(job.projectId, job.functionId));
     if (routed !== null && policyOf(routed.fn.retries).interrupted === 'fail') return false;
-    await jobs.release([{ executionId: job.executionId, fence: job.fence }]);
+    await untilStored(log, () => jobs.release([{ executionId: job.executionId, fence: job.fence }]));
     return true;
   }
 
   /** It got no place, or there is nothing to run. */
-  async function refuse(claimed: ClaimedJob, error: unknown, startedAt: number): Promise<void> {
+  async function refuse(claimed: ClaimedJob, error: unknown, startedAt: number): Promise<'ended' | 'no_room'> {
     const refusal = isPlatformError(error) ? error : new PlatformError('general_server_error', { cause: error });
     if (!isPlatformError(error)) log.error({ err: error, executionId: claimed.job.executionId }, 'Cannot run an execution of the queue');
     if (NOT_NOW.has(refusal.code)) {
-      await jobs.release([{ executionId: claimed.job.executionId, fence: claimed.job.fence }]);
-      return;
+      await untilStored(log, () => jobs.release([{ executionId: claimed.job.executionId, fence: claimed.job.fence }]));
+      return 'no_room';
     }
     const now = clock.now();
     const row: ExecutionRow = { ...claimed.execution, attempt: claimed.job.attempt, ...failedWith(refusal.code, now) };
     await end(claimed, { row, lines: [platformLine(now, refusal.message)], startedAt });
+    return 'ended';
   }
 
   async function end(
     { job }: TakenJob,
     { row, lines, startedAt }: { row: ExecutionRow; lines: readonly LogLine[]; startedAt: number },
   ): Promise<void> {
-    const routed = await routes.byId(job.projectId, job.functionId);
+    const routed = await untilStored(log, async () => routes.byId(job.projectId, job.functionId));
     const policy = policyOf(routed?.fn.retries ?? 0);
     const endedAt = row.endedAt ?? clock.now();
     const decided = afterAttempt(policy, { attempt: job.attempt, errorCode: row.errorCode, crashesInRow: job.facts.crashes }, random());
@@ -177,12 +185,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
             runAt: now + decided.delayMs,
             facts: { ...job.facts, crashes: decided.crashes },
           },
-          decisions: [
-            decision(
-              'retry',
-              `Attempt ${job.attempt} ended with ${row.errorCode ?? 'no error'}; attempt ${job.attempt + 1} follows in ${(decided.delayMs / 1000).toFixed(1)} s.`,
-            ),
-          ],
+          decisions: [decision('retry', `Attempt ${job.attempt + 1} follows in ${(decided.delayMs / 1000).toFixed(1)} s.`)],
         };
     }
   }

@@ -1,9 +1,8 @@
 /**
  * Ends what killed servers left on record as running, and builds what they had accepted. A server that is alone knows at
  * its start that nothing of it runs any more. Beside others it cannot tell theirs from what a dead one left; so it looks
- * again and again, and takes what is older than anything that may still run.
+ * again and again, and takes what is older than its function may run.
  */
-import { limitSpecs } from '@martlet/protocol';
 import type { Clock } from '../../ports/system/clock.ts';
 import type { Log } from '../../ports/system/log.ts';
 import type { Store } from '../../ports/store.ts';
@@ -18,9 +17,9 @@ export interface RecoveryOptions {
   readonly shared: boolean;
 }
 
-const EVERY_MS = 30_000;
-/** The longest timeout of all and its grace; a longer one cannot be set on any node. */
-const RUNNING_MS_MAX = limitSpecs.timeoutSeconds.max * 1000 + 60_000;
+const EVERY_MS = 10_000;
+/** What ending an execution and writing its record may take. */
+const GRACE_MS = 15_000;
 
 export async function startRecovery({ store, builds, clock, log, shared }: RecoveryOptions): Promise<{ stop(): void }> {
   await recover(!shared || (await isAlone(store)));
@@ -32,8 +31,8 @@ export async function startRecovery({ store, builds, clock, log, shared }: Recov
   return { stop: () => clearInterval(timer) };
 
   async function recover(alone: boolean): Promise<void> {
-    const now = clock.now();
-    const interrupted = await store.executions.failInterrupted(now, alone ? undefined : now - RUNNING_MS_MAX);
+    const now = shared ? await store.nodes.now() : clock.now();
+    const interrupted = await store.executions.failInterrupted(now, alone ? undefined : GRACE_MS);
     if (interrupted > 0) log.warn({ interrupted }, 'Executions that ran when a server was stopped are now on record as failed');
     await builds.recover({ alone });
   }

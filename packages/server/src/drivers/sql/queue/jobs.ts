@@ -84,7 +84,7 @@ export async function jobCancelRequests(db: Database, nodeId: string): Promise<r
 
 export async function lostJobs(db: Database, limit: number): Promise<readonly TakenJob[]> {
   const { rows } = await sql<RawExecution>`
-    select * from executions where queue = 'taken' and node_id not in (select id from nodes) order by seq limit ${limit}`.execute(db);
+    select * from executions where queue = 'taken' and node_id not in (select id from nodes) limit ${limit}`.execute(db);
   return rows.map(decodeTaken);
 }
 
