@@ -6,6 +6,7 @@ import { defaultLimits, limitSpecs, PlatformError, type LimitName, type Limits }
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { z } from 'zod';
 import { tiers, type Tier } from '../ports/sandbox.ts';
+import { KILL_AT } from './kill-at.ts';
 import { readArtifactsSetting, type ArtifactsSetting } from './storage/artifacts-setting.ts';
 
 export interface Config {
@@ -32,6 +33,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly trustProxy: boolean;
   readonly egressDeny: readonly string[];
+  /** `host:port` of private servers that functions may reach. */
+  readonly egressAllow: readonly string[];
   /** Hosts of trusted issuers that may be private and without TLS. */
   readonly oidcPrivateHosts: readonly string[];
   /** Receivers of webhooks that may be private and without TLS. */
@@ -39,6 +42,8 @@ export interface Config {
   /** Seconds before each further attempt of a delivery. */
   readonly webhookRetries: readonly number[];
   readonly jsrRegistry: string | undefined;
+  /** For tests of crashes: at which call to the store the process kills itself; see `kill-at.ts`. */
+  readonly killAt: string | undefined;
   /** Seconds that executions may take to end after SIGTERM. */
   readonly drainSeconds: number;
   readonly limits: Limits;
@@ -94,12 +99,14 @@ const settingsSchema = z.strictObject({
   corsOrigins: list.optional(),
   trustProxy: flag.optional(),
   egressDeny: list.optional(),
+  egressAllow: list.optional(),
   oidcPrivateHosts: list.optional(),
   webhookPrivateHosts: list.optional(),
   webhookRetries: z
     .preprocess((given) => (typeof given === 'string' ? given.split(',').filter((part) => part.trim() !== '') : given), waits)
     .optional(),
   jsrRegistry: z.url().optional(),
+  killAt: z.string().regex(KILL_AT, 'must look like jobs.claim:after:3').optional(),
   drainSeconds: whole(0, 3600).optional(),
   limits: z
     .strictObject(Object.fromEntries(Object.entries(limitSpecs).map(([name, spec]) => [name, whole(spec.min, spec.max).optional()])))
@@ -139,10 +146,12 @@ export function loadConfig(sources: ConfigSources): Config {
     corsOrigins: settings.corsOrigins ?? (dev ? ['*'] : []),
     trustProxy: settings.trustProxy ?? false,
     egressDeny: settings.egressDeny ?? [],
+    egressAllow: settings.egressAllow ?? [],
     oidcPrivateHosts: settings.oidcPrivateHosts ?? [],
     webhookPrivateHosts: settings.webhookPrivateHosts ?? [],
     webhookRetries: settings.webhookRetries ?? WEBHOOK_RETRIES,
     jsrRegistry: settings.jsrRegistry,
+    killAt: settings.killAt,
     drainSeconds: settings.drainSeconds ?? (dev ? 2 : 30),
     limits: { ...defaultLimits, ...(settings.limits as Partial<Limits>) },
     environment: env,

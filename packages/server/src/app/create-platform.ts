@@ -21,6 +21,7 @@ import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
 import { createServices, PLATFORM_HOST, type PlatformServices } from './create-services.ts';
+import { killingStorage } from './kill-at.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
 import { openStorage } from './storage/open-storage.ts';
 import { prepareServerFiles, readClient } from './server-files.ts';
@@ -64,14 +65,15 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   closers.push(() => sandbox.close());
   if (config.mode === 'serve') assertTier(probe, config.sandboxTier);
   await sandbox.sweep();
-  const storage = await openStorage({ config, folder, files, log, nodeId: createSystemIds(clock).next() }, closers);
+  const opened = await openStorage({ config, folder, files, log, nodeId: createSystemIds(clock).next() }, closers);
+  const storage = killingStorage(opened, config.killAt);
   const { store, artifacts } = storage;
   // The proxy is there before what counts its denials.
   const counting: { meter?: PlatformServices['meter'] } = {};
   const egress = await createPolicyEgress({
+    ...egressOptions(config),
     socketPath: folder.egressSocket,
     log,
-    extraDenied: config.egressDeny,
     onDenied: (count) => counting.meter?.egressDenied(count),
     ...(files.egressThread && { threadUrl: files.egressThread }),
   });
@@ -125,6 +127,8 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     close: () => (closing ??= drainAndClose(config, { listener, services, closers })),
   };
 }
+
+const egressOptions = ({ egressDeny, egressAllow }: Config) => ({ extraDenied: egressDeny, opened: egressAllow });
 
 function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
   return createEsbuildBuilder({

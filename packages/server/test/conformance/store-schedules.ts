@@ -47,6 +47,8 @@ export function testSchedules(store: () => Store): void {
     await expect(schedules().list('s-kept', 'g', aQuery())).resolves.toEqual({ rows: [], total: 0 });
     await expect(schedules().update('s-kept', 's', { enabled: true, nextDue: 7 })).resolves.toEqual({ ...row, enabled: true, nextDue: 7 });
     await expect(schedules().update('s-kept', 'gone', { enabled: true })).resolves.toBeNull();
+    await expect(schedules().update('s-kept', 's', { name: 'Late' }, row.cursor - 1)).resolves.toBeNull();
+    await expect(schedules().update('s-kept', 's', { enabled: true }, row.cursor)).resolves.toMatchObject({ name: row.name });
     await store().functions.delete('s-kept', 'f');
     await expect(schedules().get('s-kept', 's')).resolves.toBeNull();
     await expect(schedules().delete('s-kept', 's')).resolves.toBe(false);

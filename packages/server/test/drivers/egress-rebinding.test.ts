@@ -66,7 +66,7 @@ async function attempt({ authority, answers, dial, denied = [] }: Attempt): Prom
   for (const _ of answers) {
     ways.push(
       await openWay(
-        { resolve, dial, denied: () => parseAddressRanges(denied), connectTimeoutMs: 5000 },
+        { resolve, dial, denied: () => parseAddressRanges(denied), opened: new Set(), connectTimeoutMs: 5000 },
         { target, rule: compileEgressPolicy('public'), platform: undefined, signal: new AbortController().signal },
       ),
     );

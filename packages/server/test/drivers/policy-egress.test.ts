@@ -360,3 +360,19 @@ describe('starting and stopping', () => {
     await expect(start({ socketPath: join(folder, 'missing', 'e.sock') })).rejects.toThrow(/Cannot listen on/);
   });
 });
+
+describe('a private server that the operator has opened', () => {
+  test('is reached at its port only, and not by a function that may go nowhere', async () => {
+    const { host, port } = await serve((socket) => socket.end('hello'));
+    const other = await serve((socket) => socket.end('other'));
+    const egress = await start({ opened: [`${host}:${port}`] });
+    const open = egress.grant(grant);
+    expect(await ask(egress, `${host}:${port}`, open)).toContain(' 200 ');
+    expect(await ask(egress, `${host}:${other.port}`, open)).toContain(' 403 ');
+    expect(await ask(egress, `${host}:${port}`, egress.grant({ ...grant, policy: 'none' }))).toContain(' 403 ');
+  });
+
+  test('must have a host and a port', async () => {
+    await expect(start({ opened: ['10.0.0.5'] })).rejects.toMatchObject({ code: 'config_invalid' });
+  });
+});

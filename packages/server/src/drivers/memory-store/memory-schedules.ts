@@ -41,9 +41,10 @@ export function memorySchedules({ schedules, functions, executions }: MemoryTabl
       const entries = schedules.entries((row) => row.projectId === projectId && (functionId === null || row.functionId === functionId));
       return listRows({ noun: 'Schedule', entries, attributes: readers, insertion: ['$sequence'] }, query);
     },
-    async update(projectId, id, change) {
+    // oxlint-disable-next-line max-params -- the port's signature
+    async update(projectId, id, change, from) {
       const row = find(projectId, id);
-      return row === null ? null : schedules.put(changed(row, change));
+      return row === null || (from !== undefined && row.cursor !== from) ? null : schedules.put(changed(row, change));
     },
     delete: async (projectId, id) => schedules.delete((row) => row.projectId === projectId && row.id === id).length > 0,
     due: async (now, limit) =>

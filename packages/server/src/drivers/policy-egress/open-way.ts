@@ -16,6 +16,8 @@ export interface WayOptions {
   readonly dial: Dial;
   /** Ranges that are closed although they are public: this server's own addresses and what the operator named. */
   readonly denied: () => readonly AddressRange[];
+  /** Targets, as `formatTarget` writes them, that the operator has opened although they are private. */
+  readonly opened: ReadonlySet<string>;
   readonly connectTimeoutMs: number;
 }
 
@@ -61,7 +63,8 @@ async function permittedEndpoints(
   const addresses = target.isAddress ? [target.host] : await resolveAddresses(options.resolve, target.host, signal);
   if (addresses.length === 0) return { status: 502, code: 'ENOTFOUND', reason: `${cannot}: the name has no address` };
   const denied = options.denied();
-  const checked = addresses.map((address) => ({ address, denial: addressDenial(address, denied) }));
+  const isOpened = options.opened.has(formatTarget(target));
+  const checked = addresses.map((address) => ({ address, denial: isOpened ? undefined : addressDenial(address, denied) }));
   const permitted = checked.filter((candidate) => candidate.denial === undefined);
   if (permitted.length > 0) return permitted.slice(0, ADDRESSES_MAX).map(({ address }) => ({ host: address, port: target.port }));
   const [first] = checked;

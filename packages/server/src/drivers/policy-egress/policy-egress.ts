@@ -10,7 +10,7 @@ import type { Egress, EgressGrant } from '../../ports/egress.ts';
 import type { Log } from '../../ports/system/log.ts';
 import type { Dial } from './dial-first.ts';
 import type { Resolve } from './dns-resolver.ts';
-import { serveEgress } from './serve-egress.ts';
+import { openedTarget, serveEgress } from './serve-egress.ts';
 import {
   createCounters,
   type EgressLimits,
@@ -27,6 +27,8 @@ export interface PolicyEgressOptions extends Partial<EgressLimits> {
   readonly log: Log;
   /** Addresses and CIDR ranges to close beside the built-in ones, e.g. the public address of a NAT in front of this server. */
   readonly extraDenied?: readonly string[];
+  /** `host:port` of private servers that functions may reach all the same, as far as their own policies go. */
+  readonly opened?: readonly string[];
   /** Entry file of the thread. Default: beside this file; a bundle names its own. */
   readonly threadUrl?: URL;
   /** Told of denials, several at a time in a flood; for metrics. */
@@ -135,7 +137,14 @@ function startThread(options: PolicyEgressOptions, counters: SharedArrayBuffer, 
     }
   });
   const stop = runThread(
-    { port: port2, socketPath: options.socketPath, limits: limitsOf(options), extraDenied: options.extraDenied ?? [], counters },
+    {
+      port: port2,
+      socketPath: options.socketPath,
+      limits: limitsOf(options),
+      extraDenied: options.extraDenied ?? [],
+      opened: options.opened ?? [],
+      counters,
+    },
     options,
   );
   // The port closes with the thread, however that ends.
@@ -170,8 +179,9 @@ function runThread(data: ThreadData, options: PolicyEgressOptions): () => Promis
   return () => worker.terminate();
 }
 
-function checkOptions({ socketPath, extraDenied = [] }: PolicyEgressOptions): void {
+function checkOptions({ socketPath, extraDenied = [], opened = [] }: PolicyEgressOptions): void {
   parseAddressRanges(extraDenied);
+  opened.forEach(openedTarget);
   if (Buffer.byteLength(socketPath) <= SOCKET_PATH_BYTES_MAX) return;
   throw new PlatformError(
     'config_invalid',

@@ -5,7 +5,9 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { receiveMessageOnPort } from 'node:worker_threads';
+import { PlatformError } from '@martlet/protocol';
 import { parseAddressRanges } from '../../domain/egress-address.ts';
+import { formatTarget, parseEgressTarget } from '../../domain/egress-policy.ts';
 import type { Dial } from './dial-first.ts';
 import { createDnsResolver, type Resolve } from './dns-resolver.ts';
 import { createEgressProxy } from './egress-proxy.ts';
@@ -22,7 +24,7 @@ export interface ServeSeams {
 /** At most one notice per grant in this time: a function in a loop must not fill the log of the server. */
 const NOTICE_EVERY_MS = 1000;
 
-export function serveEgress({ port, socketPath, limits, extraDenied, counters }: ThreadData, seams: ServeSeams = {}): void {
+export function serveEgress({ port, socketPath, limits, extraDenied, opened, counters }: ThreadData, seams: ServeSeams = {}): void {
   const grants = createGrants();
   const own = createOwnAddresses();
   const extra = parseAddressRanges(extraDenied);
@@ -35,6 +37,7 @@ export function serveEgress({ port, socketPath, limits, extraDenied, counters }:
       resolve: seams.resolve ?? createDnsResolver(),
       dial: seams.dial ?? dialLiteral,
       denied: () => [...own(), ...extra],
+      opened: new Set(opened.map(openedTarget)),
       connectTimeoutMs: limits.connectTimeoutMs,
     },
     catchUp,
@@ -65,6 +68,16 @@ export function serveEgress({ port, socketPath, limits, extraDenied, counters }:
   removeStaleSocket(socketPath);
   // Workers run under other user ids; what lets them out is the token, not the file.
   server.listen({ path: socketPath, readableAll: true, writableAll: true }, () => tell({ kind: 'listening' }));
+}
+
+/** As a request for it is written. @throws {PlatformError} `config_invalid` */
+export function openedTarget(text: string): string {
+  const target = parseEgressTarget(text);
+  if (target !== undefined) return formatTarget(target);
+  throw new PlatformError(
+    'config_invalid',
+    `Cannot open "${text.slice(0, 80)}" for functions: it is no host and port, like 10.0.0.5:5432.`,
+  );
 }
 
 /** `host` is an address literal: nothing is resolved a second time. */

@@ -19,6 +19,7 @@ export interface ThreadData {
   readonly socketPath: string;
   readonly limits: EgressLimits;
   readonly extraDenied: readonly string[];
+  readonly opened: readonly string[];
   readonly counters: SharedArrayBuffer;
   readonly port: MessagePort;
 }

@@ -90,7 +90,8 @@ function scheduleNoun(run: RunOperation): ScheduleStore {
     insert: (row) => run('schedules.insert', row),
     get: (projectId, id) => run('schedules.get', { projectId, id }),
     list: (projectId, functionId, query) => run('schedules.list', { projectId, functionId, query }),
-    update: (projectId, id, change) => run('schedules.update', { projectId, id, change }),
+    // oxlint-disable-next-line max-params -- the port's signature
+    update: (projectId, id, change, from) => run('schedules.update', { projectId, id, change, from }),
     delete: (projectId, id) => run('schedules.delete', { projectId, id }),
     due: (now, limit) => run('schedules.due', { now, limit }),
     nextDue: () => run('schedules.nextDue', undefined),

@@ -72,8 +72,8 @@ export interface ScheduleStore {
   get(projectId: string, id: string): Promise<ScheduleRow | null>;
   /** Of one function, or with null of all. */
   list(projectId: string, functionId: string | null, query: ListQuery): Promise<Page<ScheduleRow>>;
-  /** @returns the changed row, or null where there is none */
-  update(projectId: string, id: string, change: ScheduleChange): Promise<ScheduleRow | null>;
+  /** With `from` only while the cursor is still there. @returns the changed row, or null where there is none such */
+  update(projectId: string, id: string, change: ScheduleChange, from?: number): Promise<ScheduleRow | null>;
   delete(projectId: string, id: string): Promise<boolean>;
   /** Those whose time has come, the longest waiting first, with only those `open` executions that have not ended. */
   due(now: number, limit: number): Promise<readonly ScheduleRow[]>;

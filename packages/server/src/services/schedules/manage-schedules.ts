@@ -136,8 +136,9 @@ export function createSchedules({ store, clock, ids, enqueue, origin }: Schedule
         now,
       );
       const { id: _id, projectId: _project, functionId: _function, source: _source, createdAt: _created, ...change } = row;
-      const updated = await store.schedules.update(projectId, id, change);
-      return updated ?? schedules.get(projectId, id);
+      const updated = await store.schedules.update(projectId, id, change, old.cursor);
+      // A tick was decided meanwhile: it counts, so the change is made to what it has left.
+      return updated ?? schedules.update(projectId, id, input);
     },
 
     async delete(projectId, id) {
@@ -203,7 +204,9 @@ function withTimes(row: ScheduleRow, now: number): ScheduleRow {
     throw new PlatformError('schedule_invalid', 'Cannot use the schedule: it has both an `expression` and a time `at`; give one of them.');
   if (row.at !== null && row.enabled && row.at <= now && row.lastTick === null)
     throw new PlatformError('schedule_invalid', 'Cannot use the schedule: `at` is in the past, so that it can never run.');
-  return { ...row, cursor: now, nextDue: row.enabled ? nextOf(row, now) : null };
+  // Ticks that were decided stay so, also where the clock of another server is ahead of ours.
+  const cursor = Math.max(now, row.cursor);
+  return { ...row, cursor, nextDue: row.enabled ? nextOf(row, cursor) : null };
 }
 
 function nextOf(row: ScheduleRow, after: number): number | null {

@@ -86,7 +86,10 @@ export function listSchedules(
   return listPage(db, { noun: 'Schedule', table: 'schedules', scope, attributes, insertion: ['seq'], decode: codec.decode }, at.query);
 }
 
-export async function updateSchedule(db: Database, at: ScheduleAt & { change: ScheduleChange }): Promise<ScheduleRow | null> {
+export async function updateSchedule(
+  db: Database,
+  at: ScheduleAt & { change: ScheduleChange; from?: number | undefined },
+): Promise<ScheduleRow | null> {
   const cells = codec.encodeChange(at.change);
   if (Object.keys(cells).length === 0) return getSchedule(db, at);
   const raw = await db
@@ -94,6 +97,7 @@ export async function updateSchedule(db: Database, at: ScheduleAt & { change: Sc
     .set(cells)
     .where('project_id', '=', at.projectId)
     .where('id', '=', at.id)
+    .$if(at.from !== undefined, (query) => query.where('cursor_at', '=', at.from ?? 0))
     .returningAll()
     .executeTakeFirst();
   return raw === undefined ? null : codec.decode(raw);
