@@ -73,7 +73,13 @@ export function createServices(drivers: Drivers) {
   const control = createControl(drivers, changes, meter);
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
-  const identity = createIdentity({ ...drivers, changes, limits: config.limits });
+  const identity = createIdentity({
+    ...drivers,
+    changes,
+    limits: config.limits,
+    keys: control.keys,
+    defaultProject: config.defaultProject,
+  });
   const queue = createQueue(drivers, { ...invocation, users: identity.userPrincipals });
   const principals = createPrincipals({
     store,
@@ -114,7 +120,7 @@ export function createServices(drivers: Drivers) {
     ids: drivers.ids,
     async close(): Promise<void> {
       retention.stop();
-      identity.sessions.stop();
+      identity.stop();
       await control.builds.close();
       await builder.close();
       invoke.close();

@@ -57,20 +57,30 @@ const JSON_BODY: BodyBound = { bytes: 1_048_576, beyond: 'request_too_large' };
  */
 export function openTo(scopes: string | readonly [string, ...string[]], body: BodyBound = JSON_BODY) {
   const accepted = typeof scopes === 'string' ? [scopes] : scopes;
-  const bounded = bodyLimit({
-    maxSize: body.bytes,
-    onError: () => {
-      throw new PlatformError(body.beyond, `Cannot take the request body: it is over ${body.bytes} bytes.`);
-    },
-  });
+  const bounded = boundBody(body);
   const middleware = createMiddleware<ApiEnv>(async (c, next) => {
     if (!holdsScope(c.var.principal, accepted)) {
       throw new PlatformError('general_unauthorized_scope', missingScopes(c.var.principal, accepted, new URL(c.req.url).hostname));
     }
-    c.req.raw = ownRequest(c.req.raw);
     return bounded(c, next);
   });
   return { middleware, security: describeHolders(accepted) };
+}
+
+/** Opens a route to everybody who is not refused for what they show of themselves. */
+export const openToAll = (body: BodyBound = JSON_BODY) => ({ middleware: boundBody(body), security: [] });
+
+function boundBody({ bytes, beyond }: BodyBound) {
+  const bounded = bodyLimit({
+    maxSize: bytes,
+    onError: () => {
+      throw new PlatformError(beyond, `Cannot take the request body: it is over ${bytes} bytes.`);
+    },
+  });
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    c.req.raw = ownRequest(c.req.raw);
+    return bounded(c, next);
+  });
 }
 
 function describeHolders(accepted: readonly string[]): Record<string, string[]>[] {

@@ -7,6 +7,8 @@ import type { Store } from '../../ports/store.ts';
 import type { Vault } from '../../ports/vault.ts';
 import type { WebReader } from '../../ports/web-reader.ts';
 import type { Changes } from '../changes.ts';
+import type { Keys } from '../keys.ts';
+import { createDeviceLogins, type DeviceLogins } from './device-logins.ts';
 import { createIssuerKeys } from './issuers/issuer-keys.ts';
 import { createIssuerUsers } from './issuers/issuer-users.ts';
 import { createKnownUsers } from './known-users.ts';
@@ -26,6 +28,8 @@ export interface Identity {
   readonly issuers: TrustedIssuers;
   readonly userPrincipals: UserPrincipals;
   readonly rates: RateLimiter;
+  readonly deviceLogins: DeviceLogins;
+  stop(): void;
 }
 
 export interface IdentityOptions {
@@ -36,6 +40,8 @@ export interface IdentityOptions {
   readonly vault: Vault;
   readonly web: WebReader;
   readonly changes: Changes;
+  readonly keys: Keys;
+  readonly defaultProject: string;
   readonly limits: Limits;
   readonly passwordCost?: PasswordCost;
 }
@@ -48,12 +54,20 @@ export function createIdentity(options: IdentityOptions): Identity {
   const issuers = createTrustedIssuers({ store, clock, changes, keys, web });
   const issuerUsers = createIssuerUsers({ store, issuers, keys, clock, changes });
   const known = createKnownUsers({ store, clock, log, changes });
+  const sessions = createSessions({ store, clock, ids, log, changes, passwords, tokens, limits });
+  const rates = createRateLimiter(clock);
+  const deviceLogins = createDeviceLogins({ store, keys: options.keys, rates, clock, ids, log, home: options.defaultProject });
   return {
     users: createUsers({ store, clock, ids, changes, passwords }),
-    sessions: createSessions({ store, clock, ids, log, changes, passwords, tokens, limits }),
+    sessions,
     teams: createTeams({ store, clock, ids, changes }),
     issuers,
     userPrincipals: createUserPrincipals({ store, clock, users: known, tokens, issuerUsers }),
-    rates: createRateLimiter(clock),
+    rates,
+    deviceLogins,
+    stop() {
+      sessions.stop();
+      deviceLogins.stop();
+    },
   };
 }
