@@ -111,7 +111,7 @@ export function createDeviceLogins({ store, keys, rates, clock, ids, log, home }
     try {
       for (let place = 0; place < LOGIN_PLACES; place += 1) {
         const found = await read(place);
-        if (found !== undefined && isOver(found.record)) await settings.replace(home, found.name, found.text, null);
+        if (found !== undefined && isOver(found.record)) await settings.replace(home, found.name, { from: found.text, to: null });
       }
     } catch (error) {
       log.warn({ err: error }, 'Cannot delete logins of terminals that have expired');
@@ -131,7 +131,7 @@ export function createDeviceLogins({ store, keys, rates, clock, ids, log, home }
     const text = JSON.stringify(record);
     const found = await read(place);
     if (found === undefined) return (await settings.ensure(home, nameOf(place), text)) === text;
-    return isOver(found.record) && settings.replace(home, found.name, found.text, text);
+    return isOver(found.record) && settings.replace(home, found.name, { from: found.text, to: text });
   }
 
   function makeUserCode(): string {
@@ -157,7 +157,7 @@ export function createDeviceLogins({ store, keys, rates, clock, ids, log, home }
   }
 
   const change = ({ name, text, record }: Found, to: Partial<LoginRecord>): Promise<boolean> =>
-    settings.replace(home, name, text, JSON.stringify({ ...record, ...to }));
+    settings.replace(home, name, { from: text, to: JSON.stringify({ ...record, ...to }) });
 
   /** Whoever knows a code may not try keys with it forever. Another change at the same time may count instead. */
   async function countWrongKey(found: Found): Promise<void> {
@@ -230,7 +230,7 @@ export function createDeviceLogins({ store, keys, rates, clock, ids, log, home }
       if (state === 'open') throw waiting(rates.take(`login ${digest(deviceCode)}`, POLLS).allowed);
       // The key that allowed it may be gone since, and with it what it allowed.
       const approver = await store.keys.get(projectId, state.approver);
-      if (!(await settings.replace(home, found.name, found.text, null))) throw expired();
+      if (!(await settings.replace(home, found.name, { from: found.text, to: null }))) throw expired();
       if (approver === null || state.keyUntil <= clock.now())
         throw new PlatformError('login_denied', 'Cannot log in: the key that allowed it is gone.');
       const made = await keys.create(projectId, { name: `martlet login on ${machine}`, scopes: state.scopes, expiresAt: state.keyUntil });
