@@ -55,6 +55,7 @@ beforeAll(async () => {
     anonymousSessionsPerHour: 1e6,
     signInsPerHour: 1e6,
     tokensPerMinute: 1e6,
+    deviceLoginsPerHour: 1e6,
   };
   martlet = await startPlatform({ dataDir: data, limits, oidcPrivateHosts: [issuer.host] });
   const { users } = martlet.platform.services.identity;
@@ -370,7 +371,7 @@ describe('every route answers as it declares', () => {
         .filter(({ open }) => open)
         .map(({ path }) => path)
         .toSorted(),
-    ).toEqual(['/v1/functions/runtimes', '/v1/health/version']);
+    ).toEqual(['/v1/functions/runtimes', '/v1/health/version', '/v1/login/device', '/v1/login/device/token']);
   });
 
   test.each([...honest, ...refused, ...forgers].map((caller) => [caller.name, caller] as const))('to %s', async (_name, caller) => {
