@@ -19,7 +19,7 @@ const pages = [
 ];
 const textOf = (page: string) => readFileSync(join(REPOSITORY, page), 'utf8');
 const readme = textOf('README.md');
-const GROUPS = new Set(['functions', 'deployments', 'executions', 'secrets', 'keys']);
+const GROUPS = new Set(['functions', 'deployments', 'executions', 'schedules', 'events', 'secrets', 'keys']);
 
 describe('links', () => {
   test.each(pages)('of %s lead somewhere', (page) => {

@@ -22,6 +22,9 @@ describe('the resources of the SDK', () => {
     expectTypeOf<Plain<Sdk.LogLine>>().toEqualTypeOf<Plain<NonNullable<Agreed.ExecutionResource['logLines']>[number]>>();
     expectTypeOf<Plain<Admin.Variable>>().toEqualTypeOf<Plain<Agreed.VariableResource>>();
     expectTypeOf<Plain<Admin.Schedule>>().toEqualTypeOf<Plain<Agreed.ScheduleResource>>();
+    expectTypeOf<Plain<Admin.Event>>().toEqualTypeOf<Plain<Agreed.EventResource>>();
+    expectTypeOf<Plain<Admin.Decision>>().toEqualTypeOf<Plain<Agreed.DecisionResource>>();
+    expectTypeOf<Plain<Admin.Attempt>>().toEqualTypeOf<Plain<Agreed.AttemptResource>>();
     expectTypeOf<Plain<Admin.Key>>().toEqualTypeOf<Plain<Agreed.KeyResource>>();
     expectTypeOf<Plain<Admin.FunctionResource>>().toEqualTypeOf<Shown<Agreed.FunctionResource, keyof Admin.FunctionResource>>();
     expectTypeOf<Plain<Admin.Deployment>>().toEqualTypeOf<Shown<Agreed.DeploymentResource, keyof Admin.Deployment>>();

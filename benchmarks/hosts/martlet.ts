@@ -25,8 +25,10 @@ export interface Martlet {
   upload(functionId: string, archive: Uint8Array<ArrayBuffer>): Promise<string>;
   /** Resolves when the build of a deployment is ready. @throws {Error} when it fails */
   built(functionId: string, deploymentId: string): Promise<void>;
-  /** Creates and deploys a function. */
-  deploy(name: string, source: string): Promise<void>;
+  /** Creates and deploys a function. Returns its id. */
+  deploy(name: string, source: string): Promise<string>;
+  /** Asks the control API. @throws {Error} for any other answer than 2xx */
+  ask<T>(method: string, path: string, body?: object): Promise<T>;
   /** The function as a contender; its requests carry the API key. */
   contender(name: string): Contender;
   /** Stops the server and keeps its data. */
@@ -52,6 +54,7 @@ const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/martlet.mjs', impo
 const BUILD_MS_MAX = 60_000;
 
 export const helloSource = readFileSync(new URL('../functions/hello.ts', import.meta.url), 'utf8');
+export const lagSource = readFileSync(new URL('../functions/lag.ts', import.meta.url), 'utf8');
 export const streamSource = readFileSync(new URL('../functions/stream.ts', import.meta.url), 'utf8');
 
 export async function startMartlet(options: MartletOptions = {}): Promise<Martlet> {
@@ -108,7 +111,11 @@ function readReadyLine(line: string): ReadyLine | undefined {
   return message.event === 'ready' ? message : undefined;
 }
 
-function createApi(connection: { url: string; project: string; apiKey: string }): Pick<Martlet, 'create' | 'upload' | 'built' | 'deploy'> {
+function createApi(connection: {
+  url: string;
+  project: string;
+  apiKey: string;
+}): Pick<Martlet, 'create' | 'upload' | 'built' | 'deploy' | 'ask'> {
   async function ask<T>(method: string, path: string, body?: FormData | object): Promise<T> {
     const form = body instanceof FormData;
     const headers = {
@@ -157,12 +164,14 @@ function createApi(connection: { url: string; project: string; apiKey: string })
     }
   }
   return {
+    ask,
     create,
     upload,
     built,
     async deploy(name, source) {
       const functionId = await create(name);
       await built(functionId, await upload(functionId, await packSource(source)));
+      return functionId;
     },
   };
 }

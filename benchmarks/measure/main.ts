@@ -7,12 +7,15 @@ import { burst, cold } from './cold.ts';
 import { deploy } from './deploy.ts';
 import { idle } from './idle-functions.ts';
 import { latency } from './latency.ts';
+import { lists } from './lists.ts';
 import type { MeasureRow } from './measure-row.ts';
+import { queue } from './queue.ts';
 import { stream } from './stream.ts';
 import { toMarkdown } from './table.ts';
+import { triggers } from './triggers.ts';
 import { warm } from './warm.ts';
 
-const measures = [warm, latency, cold, burst, idle, deploy, stream];
+const measures = [warm, latency, cold, burst, idle, deploy, stream, queue, triggers, lists];
 const README = new URL('../README.md', import.meta.url);
 const MARKS = ['<!-- results: written by npm run bench -- --write -->', '<!-- end of results -->'] as const;
 /** Beyond this share of stolen time the machine was not ours, and the figures are not worth keeping. */

@@ -8,6 +8,12 @@ export interface Bound {
   readonly unit: '×' | 'ms' | 'MB';
 }
 
+/** Of a row that is there to be read, and held against nothing. */
+export interface Unbound {
+  readonly side: 'none';
+  readonly unit: Bound['unit'];
+}
+
 export interface MeasureRow {
   readonly measure: string;
   /** Absolute figures with their unit, for the reader. */
@@ -16,6 +22,7 @@ export interface MeasureRow {
   /** What is held against the bounds: a ratio, or a difference in the unit of the bound. */
   readonly ratio: number;
   readonly unit: Bound['unit'];
+  /** Empty for a row without bounds. */
   readonly must: string;
   readonly aim: string;
   readonly ok: boolean;
@@ -31,7 +38,7 @@ export interface Measured {
   readonly peer: string;
   /** One value per round; their median counts. */
   readonly values: readonly number[];
-  readonly bound: Bound;
+  readonly bound: Bound | Unbound;
 }
 
 /** A measure by name, and how to take it. */

@@ -11,10 +11,10 @@ export function toRow({ measure, ours, peer, values, bound }: Measured): Measure
     peer,
     ratio,
     unit: bound.unit,
-    must: formatBound(bound, bound.must),
-    aim: formatBound(bound, bound.aim),
-    ok: reaches(bound, ratio, bound.must),
-    aimReached: reaches(bound, ratio, bound.aim),
+    must: bound.side === 'none' ? '' : formatBound(bound, bound.must),
+    aim: bound.side === 'none' ? '' : formatBound(bound, bound.aim),
+    ok: bound.side === 'none' || reaches(bound, ratio, bound.must),
+    aimReached: bound.side !== 'none' && reaches(bound, ratio, bound.aim),
     ...(values.length > 1 ? { spread: [Math.min(...values), Math.max(...values)] as const } : {}),
   };
 }
@@ -22,7 +22,7 @@ export function toRow({ measure, ours, peer, values, bound }: Measured): Measure
 export function toMarkdown(rows: readonly MeasureRow[], machine: MachineFacts): string {
   const lines = rows.map(({ measure, ours, peer, ratio, unit, spread, must, aim, ok, aimReached }) => {
     const range = spread === undefined ? '' : ` (${format(spread[0])}–${format(spread[1])})`;
-    return `| ${measure} | ${ours} | ${peer} | ${formatValue(ratio, unit)}${range} | ${must} | ${aim} | ${ok ? (aimReached ? 'yes, and the aim' : 'yes') : '**no**'} |`;
+    return `| ${measure} | ${ours} | ${peer} | ${formatValue(ratio, unit)}${range} | ${must} | ${aim} | ${must === '' ? '' : ok ? (aimReached ? 'yes, and the aim' : 'yes') : '**no**'} |`;
   });
   return [
     `Measured ${machine.date} on ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}, load by ${machine.load}${machine.quick ? '; quick rounds, not to be quoted' : ''}.`,

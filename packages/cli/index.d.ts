@@ -108,6 +108,10 @@ export interface FunctionContext<Declared = undefined> {
     readonly function: string;
     readonly deployment: string;
     readonly project: string;
+    /** 1 for the first attempt, and for every call whose caller waits; more where the queue runs an execution again. */
+    readonly attempt: number;
+    /** Milliseconds since 1970 at which it was due: the tick of a schedule, or the time that it was put off to. */
+    readonly scheduledAt: number | undefined;
   };
   /** Aborts when the caller goes away, the execution is canceled or its time is up. */
   readonly signal: AbortSignal;

@@ -3,19 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
 import { createAction } from './command-context.ts';
 import { DEFAULT_URL } from './api/connection.ts';
-import { registerDeploy } from './commands/deploy.ts';
-import { registerDeployments } from './commands/deployments.ts';
-import { registerDev } from './commands/dev.ts';
-import { registerDoctor } from './commands/doctor.ts';
-import { registerExecutions } from './commands/executions.ts';
-import { registerFunctions } from './commands/functions.ts';
-import { registerInit } from './commands/init.ts';
-import { registerInvoke } from './commands/invoke.ts';
-import { registerKeys } from './commands/keys.ts';
-import { registerLogs } from './commands/logs.ts';
+import { dailyCommands } from './commands/daily-commands.ts';
+import { registerDoctor } from './commands/run/doctor.ts';
 import { registerMoveData } from './data/move-data.ts';
-import { registerSecrets } from './commands/secrets.ts';
-import { registerServe } from './commands/serve.ts';
 import { registerCompletion } from './completion/completion-command.ts';
 import { registerContext } from './contexts/context-command.ts';
 import { registerLogin } from './contexts/login-command.ts';
@@ -39,17 +29,7 @@ export async function main(args: readonly string[]): Promise<number> {
   });
   const program = declareProgram(await readVersion());
   const registrations = [
-    registerDev,
-    registerServe,
-    registerInit,
-    registerDeploy,
-    registerInvoke,
-    registerFunctions,
-    registerDeployments,
-    registerExecutions,
-    registerLogs,
-    registerSecrets,
-    registerKeys,
+    ...dailyCommands,
     registerTypes,
     registerLogin,
     registerContext,

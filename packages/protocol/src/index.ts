@@ -7,3 +7,4 @@ export * from './identity.ts';
 export * from './ids.ts';
 export * from './limits.ts';
 export * from './resources.ts';
+export * from './webhook.ts';

@@ -213,6 +213,8 @@ export const keyScopes = [
   'events.write',
   'schedules.read',
   'schedules.write',
+  'webhooks.read',
+  'webhooks.write',
   'keys.read',
   'keys.write',
   'project.read',

@@ -61,6 +61,21 @@ test.each<[string, (admin: Admin) => Promise<unknown>, string, unknown?]>([
   ['schedules.list of a function', (one) => one.schedules.list({ functionId: 'f' }), 'GET /functions/f/schedules'],
   ['schedules.update', (one) => one.schedules.update('s', { enabled: false }), 'PATCH /schedules/s', { enabled: false }],
   ['schedules.delete', (one) => one.schedules.delete('s'), 'DELETE /schedules/s'],
+  ['schedules.get with its next times', (one) => one.schedules.get('s', { next: 20 }), 'GET /schedules/s?next=20'],
+  ['schedules.why', (one) => one.schedules.why('s'), 'GET /schedules/s/decisions'],
+  ['events.list', (one) => one.events.list({ queries }), `GET /events${LIMIT}`],
+  ['events.why', (one) => one.events.why({ source: '/s', id: 'a b' }), 'GET /events/why?source=%2Fs&id=a%20b'],
+  ['executions.why', (one) => one.executions.why('e/1'), 'GET /executions/e%2F1/why'],
+  ['executions.replay', (one) => one.executions.replay('e'), 'POST /executions/e/replay', {}],
+  ['executions.replay, changed', (one) => one.executions.replay('e', { body: 'b' }), 'POST /executions/e/replay', { body: 'b' }],
+  ['executions.listDead', (one) => one.executions.listDead({ functionId: 'f', limit: 5 }), 'GET /dead-executions?functionId=f&limit=5'],
+  ['executions.replayDead', (one) => one.executions.replayDead(), 'POST /dead-executions/replay', {}],
+  [
+    'executions.purgeDead',
+    (one) => one.executions.purgeDead({ executionIds: ['e'] }),
+    'POST /dead-executions/purge',
+    { executionIds: ['e'] },
+  ],
   ['schedules.run', (one) => one.schedules.run('s'), 'POST /schedules/s/executions'],
   ['keys.list', (one) => one.keys.list(), 'GET /keys'],
   ['keys.get', (one) => one.keys.get('k'), 'GET /keys/k'],
@@ -95,8 +110,13 @@ test('acts for the client that it is made of', async () => {
 });
 
 describe('events.send', () => {
-  test('writes a CloudEvent and gives it back', async () => {
-    const sent = await admin.events.send({ type: 'orders.created', subject: '7', data: { a: 1 } });
+  const answerSent = (...isNew: boolean[]) =>
+    server.answer((_request, response) => json(response, 202, { events: isNew.map((one) => ({ new: one })) }));
+
+  test('writes a CloudEvent and gives it back, with whether it is new', async () => {
+    answerSent(true);
+    const { isNew, ...sent } = await admin.events.send({ type: 'orders.created', subject: '7', id: undefined, data: { a: 1 } });
+    expect(isNew).toBe(true);
     expect(sent).toEqual({
       specversion: '1.0',
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -110,9 +130,14 @@ describe('events.send', () => {
   });
 
   test('writes several as a batch', async () => {
+    answerSent(false, true);
     const sent = await admin.events.send([{ type: 'a', id: '1', source: '/s' }, { type: 'b' }]);
-    expect(JSON.parse(server.last().body)).toEqual(sent);
-    expect([sent.length, sent[0]?.id, server.last().headers['content-type']]).toEqual([2, '1', 'application/cloudevents-batch+json']);
+    expect(sent.map(({ id, isNew }) => [id, isNew])).toEqual([
+      ['1', false],
+      [expect.any(String), true],
+    ]);
+    expect(JSON.parse(server.last().body)).toEqual(sent.map(({ isNew: _isNew, ...event }) => event));
+    expect(server.last().headers['content-type']).toBe('application/cloudevents-batch+json');
   });
 
   test('refuses one without a type', async () => {

@@ -97,6 +97,13 @@ describe('the object form and the positional form send the same:', () => {
   });
 });
 
+test('createExecution sends what only an asynchronous one may say, the idempotency key as a header', async () => {
+  const later = { async: true, expiresIn: 60, priority: -5, concurrencyKey: 'c' };
+  await client.functions.createExecution({ functionId: 'f', ...later, idempotencyKey: 'order-7' });
+  const { body, headers } = server.last();
+  expect([JSON.parse(body), headers['idempotency-key']]).toEqual([later, 'order-7']);
+});
+
 test.each<[string, () => Promise<unknown>]>([
   ['functionId', () => client.functions.createExecution({ functionId: '' })],
   ['executionId', () => client.functions.getExecution('f', '')],

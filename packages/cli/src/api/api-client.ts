@@ -11,15 +11,27 @@ const UPLOAD_TIMEOUT_MS = 600_000;
 export type QueryValue = string | number | boolean | readonly string[] | undefined;
 export type Query = Readonly<Record<string, QueryValue>>;
 
+export interface PostRequest {
+  readonly body: object;
+  /** Over those that come with the body. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default: with the key. */
+  readonly credentials?: Credentials;
+}
+
+type Credentials = 'with-key' | 'without-key';
+
 export interface ApiClient {
   readonly connection: Connection;
   get<Resource>(path: string, query?: Query): Promise<Resource>;
   /** `body` is sent as JSON, or as a form. An answer without a body gives undefined. */
   send<Resource>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<Resource>;
+  /** A POST with headers of its own, or in the name of another caller. */
+  post<Resource>(path: string, request: PostRequest): Promise<Resource>;
   /** Ends when the server ends the stream or the signal aborts. */
   events(path: string, query: Query, signal: AbortSignal): AsyncGenerator<ServerSentEvent>;
   /** A request to any address of the server; the answer as it is. The key goes along only where it is asked for. */
-  fetch(path: string, init: RequestInit, credentials: 'with-key' | 'without-key'): Promise<Response>;
+  fetch(path: string, init: RequestInit, credentials: Credentials): Promise<Response>;
 }
 
 export function createApiClient(connection: Connection): ApiClient {
@@ -33,8 +45,8 @@ export function createApiClient(connection: Connection): ApiClient {
       throw explainNetworkError(connection.url, error);
     }
   };
-  const exchange = async <Resource>(path: string, init: RequestInit): Promise<Resource> => {
-    const response = await request(`/v1${path}`, init, 'with-key');
+  const exchange = async <Resource>(path: string, init: RequestInit, credentials: Credentials = 'with-key'): Promise<Resource> => {
+    const response = await request(`/v1${path}`, init, credentials);
     const text = await readText(connection.url, response);
     if (!response.ok) throw toApiError(response, text, connection);
     return (text === '' ? undefined : parseJson(connection.url, text)) as Resource;
@@ -44,6 +56,10 @@ export function createApiClient(connection: Connection): ApiClient {
     connection,
     get: (path, query = {}) => exchange(path + queryText(query), { method: 'GET', signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }),
     send: (method, path, body) => exchange(path, { method, ...bodyInit(body) }),
+    post: (path, { body, headers, credentials }) => {
+      const init = bodyInit(body);
+      return exchange(path, { method: 'POST', ...init, headers: { ...init.headers, ...headers } }, credentials);
+    },
     events: async function* (path, query, signal) {
       const response = await request(`/v1${path}${queryText(query)}`, { headers: { accept: 'text/event-stream' }, signal }, 'with-key');
       if (!response.ok) throw toApiError(response, await readText(connection.url, response), connection);
@@ -59,7 +75,7 @@ export function createApiClient(connection: Connection): ApiClient {
   };
 }
 
-function bodyInit(body: object | undefined): RequestInit {
+function bodyInit(body: object | undefined): RequestInit & { readonly headers?: Record<string, string> } {
   if (body === undefined) return { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) };
   if (body instanceof FormData) return { body, signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS) };
   return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' }, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) };

@@ -6,19 +6,30 @@ import type { Output } from '../terminal/output.ts';
 import { printable } from '../terminal/style.ts';
 import { table } from '../terminal/table.ts';
 import { duration } from '../terminal/units.ts';
+import type { TriggerReporter } from './dev-triggers.ts';
 import type { FolderBuild, ProjectReporter } from './live-project.ts';
 
-export interface DevView extends ProjectReporter {
-  ready(platform: { readonly url: string; readonly tier: string }, functions: readonly ProjectFunction[], milliseconds: number): void;
+export interface DevView extends ProjectReporter, TriggerReporter {
+  ready(platform: ReadyPlatform, functions: readonly ProjectFunction[], milliseconds: number): void;
   followed(event: FollowedLine): void;
   /** Name by function id, for the lines of logs. */
   readonly names: ReadonlyMap<string, string>;
+}
+
+interface ReadyPlatform {
+  readonly url: string;
+  readonly tier: string;
+  /** What starts a function beside calls, by its name. */
+  readonly triggers: ReadonlyMap<string, string>;
 }
 
 const WEAK_TIERS: Readonly<Record<string, string>> = {
   'A-': 'memory is not held by a cgroup: a function can take more than its limit for a moment.',
   C: 'functions run as plain processes: they can read your files and reach your network. Run only code that you trust.',
 };
+
+/** Below the time of the line above. */
+const INDENT = ' '.repeat(14);
 
 export function createDevView(out: Output): DevView {
   const { bold, dim, green, red, yellow, cyan } = out.noteStyle;
@@ -47,7 +58,7 @@ export function createDevView(out: Output): DevView {
       );
       const weakness = WEAK_TIERS[platform.tier];
       if (weakness !== undefined) out.warn(`${yellow('!')} Isolation tier ${platform.tier}: ${weakness} See martlet doctor.`);
-      for (const line of functionLines(platform.url, functions)) out.note(line);
+      for (const line of functionLines(platform, functions)) out.note(line);
       out.note(dim('\nWatching for changes. Ctrl-C ends it.\n'));
     },
     followed: (event) => {
@@ -55,15 +66,28 @@ export function createDevView(out: Output): DevView {
       if (event.line !== undefined) out.note(formatLogLine(event.line, name, out.noteStyle));
       if (event.ended !== undefined) out.note(executionLine(name, event.ended));
     },
+    event: ({ type, source }, decisions) => {
+      out.note(`${dim(timeOfDay(Date.now()))}  ${cyan('event')} ${bold(printable(type))} ${dim(`from ${printable(source)}`)}`);
+      for (const { code, text } of decisions) out.note(`${INDENT}${code === 'started' ? green('→') : yellow('-')} ${dim(printable(text))}`);
+    },
+    tick: (functionId, { text }) =>
+      out.note(
+        `${dim(timeOfDay(Date.now()))}  ${cyan('schedule')} ${bold(names.get(functionId) ?? functionId)}  ${yellow(printable(text))}`,
+      ),
+    follows: (functionId, { code, text }) =>
+      out.note(
+        `${INDENT}${code === 'retry' ? yellow('↻') : red('✗')} ${dim(`${names.get(functionId) ?? functionId}  ${printable(text)}`)}`,
+      ),
   };
 
-  function functionLines(url: string, functions: readonly ProjectFunction[]): readonly string[] {
+  function functionLines({ url, triggers }: ReadyPlatform, functions: readonly ProjectFunction[]): readonly string[] {
     if (functions.length === 0) return [dim('No functions yet: write functions/hello.ts, or run martlet init.')];
     const rows = functions.map((one) => {
       const build = firstBuilds.get(one.name);
-      return [one.name, build?.ok === true ? duration(build.milliseconds) : 'failed', `${url}/functions/${one.name}`];
+      const built = build?.ok === true ? duration(build.milliseconds) : 'failed';
+      return [one.name, built, `${url}/functions/${one.name}`, ...(triggers.size === 0 ? [] : [triggers.get(one.name) ?? ''])];
     });
-    return ['', ...table(['function', 'build', 'url'], rows)];
+    return ['', ...table(['function', 'build', 'url', ...(triggers.size === 0 ? [] : ['runs by itself'])], rows)];
   }
 
   function showProblems(one: ProjectFunction, build: FolderBuild): void {
@@ -71,15 +95,26 @@ export function createDevView(out: Output): DevView {
     for (const problem of build.problems) for (const line of problem.split('\n')) out.warn(`    ${printable(line)}`);
   }
 
-  /** `POST /functions/hello 200 3.1 ms cold` */
+  /** `POST /functions/hello 200 3.1 ms cold`, or what started it: `schedule → report 200 3.1 ms`. */
   function executionLine(name: string, row: NonNullable<FollowedLine['ended']>): string {
     const status = row.responseStatus === 0 ? '---' : String(row.responseStatus);
     const painted =
       row.status === 'failed' || row.responseStatus >= 500 ? red(status) : row.responseStatus >= 400 ? yellow(status) : green(status);
     const reason = row.errorCode === null ? '' : `  ${red(row.errorCode)}`;
     const took = duration(row.queueMs + row.coldMs + row.runMs);
-    return `${dim(timeOfDay(row.endedAt ?? Date.now()))}  ${row.requestMethod} /functions/${name}${below(row.requestPath)} ${painted} ${took}${row.cold === true ? dim(' cold') : ''}${reason}`;
+    const path = below(row.requestPath);
+    const way = startedBy(row);
+    const what = way === undefined ? `${row.requestMethod} /functions/${name}${path}` : `${cyan(way)} → ${name}${path}`;
+    const again = row.attempt > 1 ? dim(` attempt ${row.attempt}`) : '';
+    return `${dim(timeOfDay(row.endedAt ?? Date.now()))}  ${what} ${painted} ${took}${row.cold === true ? dim(' cold') : ''}${again}${reason}`;
   }
+}
+
+/** Undefined for a call whose caller waits for the answer. */
+function startedBy({ trigger, attempt }: NonNullable<FollowedLine['ended']>): string | undefined {
+  if (trigger === 'schedule' || trigger === 'event') return trigger;
+  if (trigger === 'manual') return 'schedule, by hand';
+  return attempt > 0 ? 'async' : undefined;
 }
 
 /** The path below the function as a caller writes it: the bare function has none, a query follows its name. */

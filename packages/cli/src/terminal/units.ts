@@ -24,6 +24,34 @@ export function ago(isoDate: string, nowMs: number): string {
   if (seconds < 60) return `${seconds} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
-  if (seconds < 30 * 86_400) return `${Math.floor(seconds / 86_400)} days ago`;
+  if (seconds < 30 * 86_400) return `${days(seconds)} ago`;
   return isoDate.slice(0, 10);
+}
+
+/** `in 40 s`, `in 5 min`, `in 3 h`, `in 2 days`; `now` for what is over. Empty for an empty date. */
+export function until(isoDate: string, nowMs: number): string {
+  if (isoDate === '') return '';
+  const seconds = Math.round((Date.parse(isoDate) - nowMs) / 1000);
+  if (Number.isNaN(seconds)) return isoDate;
+  if (seconds <= 0) return 'now';
+  if (seconds < 60) return `in ${seconds} s`;
+  if (seconds < 3600) return `in ${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `in ${Math.floor(seconds / 3600)} h`;
+  return `in ${days(seconds)}`;
+}
+
+/** `+12 ms`, `+3.2 s`, `+4 min 2 s`, `+3 h 5 min`, `+2 days 3 h`. */
+export function sinceStart(milliseconds: number): string {
+  const whole = Math.max(0, Math.round(milliseconds));
+  if (whole < 1000) return `+${whole} ms`;
+  if (whole < 60_000) return `+${(whole / 1000).toFixed(1)} s`;
+  const minutes = Math.floor(whole / 60_000);
+  if (minutes < 60) return `+${minutes} min ${Math.floor((whole % 60_000) / 1000)} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `+${hours} h ${minutes % 60} min` : `+${days(hours * 3600)} ${hours % 24} h`;
+}
+
+function days(seconds: number): string {
+  const count = Math.floor(seconds / 86_400);
+  return `${count} ${count === 1 ? 'day' : 'days'}`;
 }

@@ -4,6 +4,7 @@ import type { ClientOptions } from '../options.ts';
 import type { CallApi } from '../transport/http.ts';
 import { createDeployments, type Deployments } from './deployments.ts';
 import { createEvents, type Events } from './events.ts';
+import { createAdminExecutions, type AdminExecutions } from './executions.ts';
 import { createFunctions, type AdminFunctions } from './functions.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
@@ -15,6 +16,7 @@ export interface Admin {
   readonly deployments: Deployments;
   readonly variables: Variables;
   readonly secrets: Secrets;
+  readonly executions: AdminExecutions;
   readonly schedules: Schedules;
   readonly events: Events;
   readonly keys: Keys;
@@ -30,6 +32,7 @@ export function createAdmin(caller: { readonly api: CallApi } | ClientOptions): 
     deployments: createDeployments(api),
     variables,
     secrets: createSecrets(variables),
+    executions: createAdminExecutions(api),
     schedules: createSchedules(api),
     events: createEvents(api),
     keys: createKeys(api),

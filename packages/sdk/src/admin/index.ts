@@ -3,8 +3,9 @@ export { createAdmin, type Admin } from './create-admin.ts';
 export type { AdminFunctions, FunctionSettings, NewFunction } from './functions.ts';
 export { BuildError, type Deployments, type NewDeployment, type WaitDeployment } from './deployments.ts';
 export type { Secrets, VariableOf, Variables, VariableValues } from './variables.ts';
+export type { AdminExecutions, Attempt, ChosenDead, Decision, ExecutionStory, ReplayChanges, WhichDead } from './executions.ts';
 export type { NewSchedule, Schedule, ScheduleList, Schedules, ScheduleSettings } from './schedules.ts';
-export type { CloudEvent, Events, NewEvent } from './events.ts';
+export type { CloudEvent, Event, EventList, Events, EventStory, NewEvent, SentEvent } from './events.ts';
 export type { Keys, NewKey } from './keys.ts';
 export type { NewUser, UserList, Users } from './users.ts';
 export type {

@@ -2,6 +2,7 @@
 import { segment } from '../functions/function-executions.ts';
 import type { Execution, Header } from '../resources.ts';
 import type { CallApi } from '../transport/http.ts';
+import type { Decision } from './executions.ts';
 import type { ListOptions, Resource } from './resources.ts';
 
 export interface ScheduleSettings {
@@ -23,7 +24,7 @@ export interface ScheduleSettings {
         readonly body?: string | undefined;
       }
     | undefined;
-  /** Seconds by which a run may be late on purpose. */
+  /** Seconds by which its times are spread at most. */
   readonly jitter?: number | undefined;
   /** What becomes of ticks that nobody was there for. */
   readonly catchUp?: Partial<Schedule['catchUp']> | undefined;
@@ -50,7 +51,7 @@ export interface Schedule extends Resource {
   readonly jitter: number;
   readonly catchUp: { readonly policy: 'latest' | 'all' | 'skip'; readonly max: number; readonly window: number };
   readonly overlap: 'allow' | 'skip' | 'queue';
-  /** The next times. */
+  /** The next times, jitter included; the next one only in lists. */
   readonly next: string[];
   readonly lastTick: string;
   readonly lastExecutionId: string;
@@ -65,12 +66,15 @@ export interface ScheduleList {
 export interface Schedules {
   /** Of one function, or of all. */
   list(options?: ListOptions & { readonly functionId?: string | undefined }): Promise<ScheduleList>;
-  get(scheduleId: string): Promise<Schedule>;
+  /** With its next times: 5, or as many as asked for, up to 100. */
+  get(scheduleId: string, options?: { readonly next?: number | undefined }): Promise<Schedule>;
   create(schedule: NewSchedule): Promise<Schedule>;
   update(scheduleId: string, settings: ScheduleSettings): Promise<Schedule>;
   delete(scheduleId: string): Promise<void>;
   /** Executes its function now, beside its times. */
   run(scheduleId: string): Promise<Execution>;
+  /** What was decided about its times, and why. */
+  why(scheduleId: string): Promise<Decision[]>;
 }
 
 export function createSchedules(api: CallApi): Schedules {
@@ -78,10 +82,11 @@ export function createSchedules(api: CallApi): Schedules {
   const pathOf = (scheduleId: string): string => `/schedules/${segment('scheduleId', scheduleId)}`;
   return {
     list: async ({ functionId, ...query } = {}) => api('GET', functionId === undefined ? '/schedules' : rootOf(functionId), { query }),
-    get: async (scheduleId) => api('GET', pathOf(scheduleId)),
+    get: async (scheduleId, { next } = {}) => api('GET', pathOf(scheduleId), { query: { next } }),
     create: async ({ functionId, ...body }) => api('POST', rootOf(functionId), { body }),
     update: async (scheduleId, settings) => api('PATCH', pathOf(scheduleId), { body: settings }),
     delete: async (scheduleId) => api('DELETE', pathOf(scheduleId)),
     run: async (scheduleId) => api('POST', `${pathOf(scheduleId)}/executions`),
+    why: async (scheduleId) => (await api<{ decisions: Decision[] }>('GET', `${pathOf(scheduleId)}/decisions`)).decisions,
   };
 }

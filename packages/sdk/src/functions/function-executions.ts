@@ -12,8 +12,16 @@ export interface CreateExecution {
   /** Default POST. */
   readonly method?: ExecutionMethod | undefined;
   readonly headers?: object | undefined;
-  /** ISO 8601; needs `async`. */
+  /** ISO 8601; needs `async`, like all below. */
   readonly scheduledAt?: string | undefined;
+  /** Seconds after it was due from which on it is not worth running. */
+  readonly expiresIn?: number | undefined;
+  /** -100 to 100: higher runs first, within the function. */
+  readonly priority?: number | undefined;
+  /** Of one function, one execution with the same key runs at a time. */
+  readonly concurrencyKey?: string | undefined;
+  /** The same key again gives the same execution, and starts nothing. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 export interface ListExecutions {
@@ -52,8 +60,11 @@ export interface FunctionExecutions {
 export function createFunctionExecutions({ api }: Http): FunctionExecutions {
   return {
     async createExecution(...args: unknown[]) {
-      const { functionId, xpath, ...rest } = named<CreateExecution>(args, CREATE);
-      return api('POST', `${root({ functionId })}/executions`, { body: { ...rest, path: xpath } });
+      const { functionId, xpath: path, idempotencyKey: key, ...rest } = named<CreateExecution>(args, CREATE);
+      return api('POST', `${root({ functionId })}/executions`, {
+        body: { ...rest, path },
+        headers: key === undefined ? key : { 'idempotency-key': key },
+      });
     },
     async listExecutions(...args: unknown[]) {
       const { functionId, ...query } = named<ListExecutions>(args, ['functionId', 'queries', 'total']);
@@ -78,9 +89,9 @@ const pathOf = ({ functionId, executionId }: OneExecution): string =>
 /** Arguments by name, whichever form they came in. */
 export function named<Parameters extends object>(args: readonly unknown[], names: readonly (keyof Parameters & string)[]): Parameters {
   const [first] = args;
-  const isObject = typeof first === 'object' && first !== null && !Array.isArray(first);
-  const entries = names.map((name, index) => [name, isObject ? Reflect.get(first, name) : args[index]] as const);
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Parameters;
+  // The first of the other form is always a text.
+  if (typeof first === 'object' && first !== null) return { ...first } as Parameters;
+  return Object.fromEntries(names.map((name, index) => [name, args[index]])) as Parameters;
 }
 
 /** An id as a part of a path. @throws {TypeError} for one that is missing, or would be another path */

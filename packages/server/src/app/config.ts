@@ -34,6 +34,10 @@ export interface Config {
   readonly egressDeny: readonly string[];
   /** Hosts of trusted issuers that may be private and without TLS. */
   readonly oidcPrivateHosts: readonly string[];
+  /** Receivers of webhooks that may be private and without TLS. */
+  readonly webhookPrivateHosts: readonly string[];
+  /** Seconds before each further attempt of a delivery. */
+  readonly webhookRetries: readonly number[];
   readonly jsrRegistry: string | undefined;
   /** Seconds that executions may take to end after SIGTERM. */
   readonly drainSeconds: number;
@@ -60,6 +64,7 @@ const list = z.union([
   ),
 ]);
 const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const waits = z.array(whole(0, 604_800)).max(50);
 const flag = z.union([z.boolean(), z.enum(['1', 'true', '0', 'false']).transform((text) => text === '1' || text === 'true')]);
 
 /** Settings by their name in the file; in the environment `logLevel` is MARTLET_LOG_LEVEL. */
@@ -90,6 +95,10 @@ const settingsSchema = z.strictObject({
   trustProxy: flag.optional(),
   egressDeny: list.optional(),
   oidcPrivateHosts: list.optional(),
+  webhookPrivateHosts: list.optional(),
+  webhookRetries: z
+    .preprocess((given) => (typeof given === 'string' ? given.split(',').filter((part) => part.trim() !== '') : given), waits)
+    .optional(),
   jsrRegistry: z.url().optional(),
   drainSeconds: whole(0, 3600).optional(),
   limits: z
@@ -97,6 +106,9 @@ const settingsSchema = z.strictObject({
     .optional(),
 });
 type Settings = z.infer<typeof settingsSchema>;
+
+/** Eight attempts within a day: soon at first, for a receiver that restarts, then for one that somebody has to mend. */
+const WEBHOOK_RETRIES = [10, 60, 300, 1800, 7200, 21_600, 54_000];
 
 /** Names that belong to the command line and to installers. */
 const NOT_OURS = new Set(['MARTLET_URL', 'MARTLET_PROJECT', 'MARTLET_API_KEY', 'MARTLET_DEBUG', 'MARTLET_NO_INSTALL', 'MARTLET_NODE']);
@@ -128,6 +140,8 @@ export function loadConfig(sources: ConfigSources): Config {
     trustProxy: settings.trustProxy ?? false,
     egressDeny: settings.egressDeny ?? [],
     oidcPrivateHosts: settings.oidcPrivateHosts ?? [],
+    webhookPrivateHosts: settings.webhookPrivateHosts ?? [],
+    webhookRetries: settings.webhookRetries ?? WEBHOOK_RETRIES,
     jsrRegistry: settings.jsrRegistry,
     drainSeconds: settings.drainSeconds ?? (dev ? 2 : 30),
     limits: { ...defaultLimits, ...(settings.limits as Partial<Limits>) },

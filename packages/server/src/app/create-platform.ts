@@ -5,6 +5,7 @@ import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
 import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
 import { createWebReader } from '../drivers/policy-egress/web/web-reader.ts';
+import { createWebSender } from '../drivers/policy-egress/web/web-sender.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
 import { createSystemClock } from '../drivers/system/system-clock.ts';
 import { createSystemIds } from '../drivers/system/system-ids.ts';
@@ -87,6 +88,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     ids: createSystemIds(clock),
     builder: createBuilder(config, folder, log),
     web: createWebReader({ privateHosts: config.oidcPrivateHosts, extraDenied: config.egressDeny }),
+    webSender: createWebSender({ privateHosts: config.webhookPrivateHosts, extraDenied: config.egressDeny }),
     trees: createDiskTrees({ folder: folder.trees, tempDir: folder.temp, artifacts }),
   });
   counting.meter = services.meter;
@@ -105,9 +107,11 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     port: listener.port,
   });
   void services.pool.warmUp();
+  await services.telling.refresh();
   await services.queue.dispatcher.start();
   services.scheduler.start();
   services.eventDispatcher.start();
+  services.deliveryLoop.start();
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -164,6 +168,7 @@ async function drainAndClose(
   const drained = listener.drain();
   services.scheduler.stop();
   services.eventDispatcher.stop();
+  services.deliveryLoop.stop();
   services.queue.dispatcher.stop();
   await services.invoke.drain(config.drainSeconds * 1000);
   // Answers that are being written get a moment; a caller that holds its connection open does not.

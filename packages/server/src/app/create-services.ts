@@ -12,6 +12,7 @@ import type { Meter, Readings } from '../ports/meter.ts';
 import type { Sandbox } from '../ports/sandbox.ts';
 import type { DeploymentRow, FunctionRow, Store } from '../ports/store.ts';
 import type { Vault } from '../ports/vault.ts';
+import type { WebSender } from '../ports/web-sender.ts';
 import type { WebReader } from '../ports/web-reader.ts';
 import { createBuilds } from '../services/builds.ts';
 import { createQueue } from './create-queue.ts';
@@ -31,7 +32,11 @@ import { createIdentity } from '../services/identity/identity.ts';
 import { createKeys } from '../services/keys.ts';
 import { createPrincipals } from '../services/principals.ts';
 import { createDeadLetters } from '../services/queue/dead-letters.ts';
+import { createPlatformNews, type PlatformNews } from '../services/events/platform-news.ts';
+import { newsViews } from '../gateway/api/views/news-views.ts';
 import { createEvents } from '../services/events/manage-events.ts';
+import { createTellingStore } from '../services/events/telling-store.ts';
+import { createWebhookServices } from './create-webhooks.ts';
 import { createEventDispatcher } from '../triggers/events/event-dispatcher.ts';
 import { createSchedules } from '../services/schedules/manage-schedules.ts';
 import { createScheduler } from '../triggers/schedules/scheduler.ts';
@@ -58,6 +63,7 @@ export interface Drivers {
   readonly builder: Builder;
   readonly trees: DiskTrees;
   readonly web: WebReader;
+  readonly webSender: WebSender;
 }
 
 export type PlatformServices = ReturnType<typeof createServices>;
@@ -66,16 +72,22 @@ export type PlatformServices = ReturnType<typeof createServices>;
 export const PLATFORM_HOST = 'martlet.internal';
 const PLATFORM_ORIGIN = `http://${PLATFORM_HOST}`;
 
-export function createServices(drivers: Drivers) {
-  const { config, log, clock, store, builder } = drivers;
-  const changes = createChanges(drivers.hints);
+export function createServices(given: Drivers) {
+  const { config, log, clock, builder } = given;
+  const changes = createChanges(given.hints);
+  const onStored = (): void => events.stored();
+  const telling = createTellingStore({ ...given, changes, views: newsViews, onStored });
+  const { store } = telling;
+  const drivers: Drivers = { ...given, store };
   const meter: PrometheusMeter = createPrometheusMeter({ version: VERSION, readings: () => invocation.readings() });
-  const control = createControl(drivers, changes, meter);
+  const news = createPlatformNews({ store, clock, ids: drivers.ids, views: newsViews, onStored });
+  const control = createControl(drivers, { changes, meter, news });
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
   const identity = createIdentity({
     ...drivers,
     changes,
+    news,
     limits: config.limits,
     keys: control.keys,
     defaultProject: config.defaultProject,
@@ -100,6 +112,7 @@ export function createServices(drivers: Drivers) {
     limits: config.limits,
     origin: PLATFORM_ORIGIN,
   });
+  const webhooks = createWebhookServices(drivers, { changes, events, rates: identity.rates });
   const eventDispatcher = createEventDispatcher({ events, log });
   const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
   const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
@@ -114,6 +127,8 @@ export function createServices(drivers: Drivers) {
     deadLetters: createDeadLetters({ store, enqueue: queue.enqueue, clock }),
     events,
     eventDispatcher,
+    ...webhooks,
+    telling,
     schedules,
     scheduler,
     meter,
@@ -125,6 +140,8 @@ export function createServices(drivers: Drivers) {
       await builder.close();
       invoke.close();
       await invocation.pool.close();
+      telling.stop();
+      await webhooks.deliveries.close();
       await queue.close();
       await invocation.recorder.close();
     },
@@ -132,17 +149,20 @@ export function createServices(drivers: Drivers) {
 }
 
 /** What people manage. */
-function createControl({ config, log, clock, ids, store, artifacts, vault, builder }: Drivers, changes: Changes, meter: Meter) {
+function createControl(
+  { config, log, clock, ids, store, artifacts, vault, builder }: Drivers,
+  { changes, meter, news }: { changes: Changes; meter: Meter; news: PlatformNews },
+) {
   const { limits } = config;
   const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
   const onEnded = ({ error, buildMs }: DeploymentRow): void => meter.buildEnded(error, buildMs);
-  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, limits, log, onEnded });
-  const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, limits });
+  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, news, limits, log, onEnded });
+  const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, news, limits });
   return {
     builds,
     deployments,
     uploads: createUploads({ deployments, store, clock, ids, limits }),
-    functions: createFunctions({ store, clock, ids, changes, deployments, limits }),
+    functions: createFunctions({ store, clock, ids, changes, news, deployments, limits }),
     variables: createVariables({ store, vault, clock, ids, changes }),
     keys: createKeys({ store, clock, ids, changes }),
   };
@@ -225,7 +245,7 @@ function retireWorkers(
   { kind, projectId, functionId }: Change,
   { pool, routes, log }: { pool: WorkerPool; routes: FunctionRoutes; log: Log },
 ): void {
-  if (kind === 'key' || kind === 'user' || kind === 'issuer') return;
+  if (kind === 'key' || kind === 'user' || kind === 'issuer' || kind === 'webhook') return;
   if (kind !== 'deployment' || functionId === undefined) {
     pool.retire(projectId, functionId);
     return;

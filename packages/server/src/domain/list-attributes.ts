@@ -66,6 +66,22 @@ export const scheduleAttributes = {
 
 export const eventAttributes = { ...base, source: 'text', type: 'text', subject: 'text', origin: 'text' } as const satisfies Attributes;
 
+export const webhookAttributes = {
+  ...base,
+  name: 'text',
+  direction: 'text',
+  enabled: 'boolean',
+  url: 'text',
+} as const satisfies Attributes;
+
+export const deliveryAttributes = {
+  ...base,
+  eventId: 'text',
+  eventType: 'text',
+  status: 'text',
+  responseStatusCode: 'number',
+} as const satisfies Attributes;
+
 export const keyAttributes = { ...base, name: 'text', prefix: 'text' } as const satisfies Attributes;
 
 export const userAttributes = {

@@ -10,6 +10,7 @@ import type { EventRow, EventStore } from './store/event-store.ts';
 import type { JobStore } from './store/job-store.ts';
 import type { NodeStore } from './store/node-store.ts';
 import type { ScheduleStore } from './store/schedule-store.ts';
+import type { DeliveryStore, WebhookStore } from './store/webhook-store.ts';
 import type { IdentityStores } from './store/user-store.ts';
 
 export type { Filter, ListQuery, Value } from '../domain/list-query.ts';
@@ -24,13 +25,15 @@ export interface StoreNouns extends IdentityStores {
   readonly jobs: JobStore;
   readonly schedules: ScheduleStore;
   readonly events: EventStore;
+  readonly webhooks: WebhookStore;
+  readonly deliveries: DeliveryStore;
   readonly decisions: DecisionStore;
   readonly nodes: NodeStore;
 }
 
 export interface Store extends StoreNouns {
   /**
-   * The nouns, with these events stored in the commit of the next change (`insert`, `update`, `delete`) that is made through them;
+   * The nouns, with these events stored in the commit of the next change (`insert`, `update`, `delete`, `deleteAll`) that is made through them;
    * a change that finds nothing, or is refused, stores none.
    */
   announcing(events: readonly EventRow[]): StoreNouns;
@@ -238,6 +241,8 @@ export interface ExecutionRow extends Row {
 export interface ExecutionWrite {
   readonly row: ExecutionRow;
   readonly lines: readonly LogLine[];
+  /** Events to store in the same commit. */
+  readonly told?: readonly EventRow[];
 }
 
 export interface ExecutionStore {

@@ -82,8 +82,8 @@ export function createBuilds(options: BuildsOptions): Builds {
         // Of several nodes that begin it, the one whose change from `waiting` comes first builds it.
         if (row.status === 'waiting' && row.sourceHash !== '') void start({ row });
         else
-          await store.deployments.update(
-            row.id,
+          await options.news.changeDeployment(
+            row,
             PENDING,
             failureChange({ code: 'build_interrupted', message: 'The server stopped while it was building.' }, { row, now: clock.now() }),
           );
@@ -112,9 +112,9 @@ async function cancel({
   row: DeploymentRow;
   running: Running | undefined;
 }): Promise<DeploymentRow> {
-  const { store, clock, changes } = options;
+  const { store, clock, changes, news } = options;
   const now = clock.now();
-  const canceled = await store.deployments.update(row.id, PENDING, {
+  const canceled = await news.changeDeployment(row, PENDING, {
     status: 'canceled',
     updatedAt: now,
     buildMs: row.buildStartedAt === null ? 0 : now - row.buildStartedAt,

@@ -2,7 +2,7 @@
 import type { Hints } from '../ports/hints.ts';
 
 export interface Change {
-  readonly kind: 'function' | 'deployment' | 'variables' | 'key' | 'user' | 'issuer';
+  readonly kind: 'function' | 'deployment' | 'variables' | 'key' | 'user' | 'issuer' | 'webhook';
   readonly projectId: string;
   /** Absent when it concerns all functions of the project. */
   readonly functionId?: string;

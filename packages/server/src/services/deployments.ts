@@ -10,6 +10,7 @@ import { builtKeys } from './built-artifact.ts';
 import type { Builds } from './builds.ts';
 import type { BuildEnd } from './builds/build-order.ts';
 import type { Changes } from './changes.ts';
+import type { PlatformNews } from './events/platform-news.ts';
 import { sourceKey, type SharedArtifacts } from './builds/shared-artifacts.ts';
 
 export interface NewDeployment {
@@ -76,6 +77,7 @@ export interface DeploymentsOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly changes: Changes;
+  readonly news: PlatformNews;
   readonly limits: Pick<Limits, 'deploymentBytes'>;
 }
 
@@ -140,14 +142,15 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
 }
 
 async function create(options: DeploymentsOptions, input: NewDeployment): Promise<DeploymentRow> {
-  const { store, artifacts, shared, builds } = options;
+  const { store, artifacts, shared, builds, news } = options;
   const { fn, bytes } = input;
   const row = newRow(options, { ...input, entrypoint: input.entrypoint || fn.entrypoint, commands: input.commands ?? fn.commands });
   checkUpload(options, row, bytes);
   const sourceHash = hash('sha256', bytes, 'hex');
   const stored: DeploymentRow = { ...row, sourceHash, sourceBytes: bytes.length };
+  const insert = () => news.tell([news.deployment(stored, 'create')], ({ deployments }) => deployments.insert(stored));
   const former = await store.deployments.latest(fn.projectId, fn.id);
-  await shared.keep(sourceHash, () => Promise.all([artifacts.put(sourceKey(sourceHash), bytes), store.deployments.insert(stored)]));
+  await shared.keep(sourceHash, () => Promise.all([artifacts.put(sourceKey(sourceHash), bytes), insert()]));
   const same = former !== null && isSameBuild(former, stored) ? former : undefined;
   builds.start({ row: stored, source: { kind: 'archive', bytes }, ...(same !== undefined && { same }) }).catch(() => undefined);
   return stored;
@@ -174,7 +177,8 @@ function checkUpload({ limits }: DeploymentsOptions, row: DeploymentRow, bytes: 
 async function createFromFolder(options: DeploymentsOptions, { fn, folder, entrypoint }: FolderDeployment): Promise<BuildEnd> {
   const row = newRow(options, { fn, entrypoint, commands: fn.commands, activate: true, type: 'cli' });
   if (entrypoint === '') throw new PlatformError('function_entrypoint_missing', 'Cannot build a folder: no entrypoint is named.');
-  await options.store.deployments.insert(row);
+  const { news } = options;
+  await news.tell([news.deployment(row, 'create')], ({ deployments }) => deployments.insert(row));
   const end = await options.builds.start({ row, source: { kind: 'folder', path: folder } });
   if (end.deployment.status === 'ready') return end;
   // What a broken build read is not known; these files are what its author will touch.
@@ -213,21 +217,22 @@ function newRow({ clock, ids }: DeploymentsOptions, { fn, id, entrypoint, comman
 }
 
 async function duplicate(options: DeploymentsOptions, { fn, row }: { fn: FunctionRow; row: DeploymentRow }): Promise<DeploymentRow> {
-  const { store, artifacts, shared, builds } = options;
+  const { artifacts, shared, builds, news } = options;
   const copy = newRow(options, { fn, entrypoint: fn.entrypoint || row.entrypoint, commands: fn.commands, activate: true, type: row.type });
   const stored: DeploymentRow = { ...copy, sourceHash: row.sourceHash, sourceBytes: row.sourceBytes };
   await shared.keep(row.sourceHash, async () => {
     if (row.sourceHash === '' || !(await artifacts.has(sourceKey(row.sourceHash)))) {
       throw new PlatformError('deployment_not_found', `Cannot build the deployment "${row.id}" again: its source was not stored.`);
     }
-    await store.deployments.insert(stored);
+    // The contract takes a build from the source of another for a change of it.
+    await news.tell([news.deployment(stored, 'update')], ({ deployments }) => deployments.insert(stored));
   });
   builds.start({ row: stored }).catch(() => undefined);
   return stored;
 }
 
 async function remove(
-  { store, shared, builds, clock, changes }: DeploymentsOptions,
+  { store, shared, builds, clock, changes, news }: DeploymentsOptions,
   { fn, row }: { fn: FunctionRow; row: DeploymentRow },
 ): Promise<void> {
   if (isPending(row.status)) await cancelIfPending(builds, row);
@@ -237,7 +242,8 @@ async function remove(
   if (current?.activeDeploymentId === id)
     await store.functions.update(projectId, functionId, { activeDeploymentId: null, updatedAt: clock.now() });
   const latest = await store.deployments.get(projectId, functionId, id);
-  await store.deployments.delete(projectId, functionId, id);
+  const told = news.deployment(latest ?? row, 'delete');
+  await news.tell([told], ({ deployments }) => deployments.delete(projectId, functionId, id));
   changes.announce({ kind: 'deployment', projectId: fn.projectId, functionId: fn.id });
   await shared.release(latest ?? row);
 }

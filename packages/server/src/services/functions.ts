@@ -6,6 +6,7 @@ import type { Ids } from '../ports/system/ids.ts';
 import type { DeploymentRow, FunctionRow, ListQuery, Page, Store, VariableRow } from '../ports/store.ts';
 import type { Changes } from './changes.ts';
 import type { Deployments } from './deployments.ts';
+import type { PlatformNews } from './events/platform-news.ts';
 
 /** A function with what its resource shows of its deployments and variables. */
 export interface FunctionDetails {
@@ -36,6 +37,7 @@ export interface FunctionsOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly changes: Changes;
+  readonly news: PlatformNews;
   /** Frees the bytes of deployments before their function is deleted. */
   readonly deployments: Pick<Deployments, 'deleteAll'>;
   readonly limits: Pick<Limits, 'timeoutSeconds' | 'memoryMb' | 'concurrency'>;
@@ -44,14 +46,14 @@ export interface FunctionsOptions {
 /** The contract answers lists with every variable of every function. */
 const ALL_VARIABLES: ListQuery = { filters: [], order: [], limit: 5000, offset: 0, withTotal: false };
 
-export function createFunctions({ store, clock, ids, changes, deployments, limits }: FunctionsOptions): Functions {
+export function createFunctions({ store, clock, ids, changes, news, deployments, limits }: FunctionsOptions): Functions {
   return {
     async create(projectId, wantedId, input) {
       const id = wantedId === 'unique()' ? ids.next() : wantedId;
       assertUsableId(id);
       const now = clock.now();
       const row = { ...newSettings(input, limits), id, projectId, createdAt: now, updatedAt: now, live: true, activeDeploymentId: null };
-      const inserted = await insertAtFreePath(store, row, pathCandidates(input, id));
+      const inserted = await insertAtFreePath({ store, news }, row, pathCandidates(input, id));
       changes.announce({ kind: 'function', projectId, functionId: id });
       return { row: inserted, active: null, latest: null, variables: [] };
     },
@@ -78,15 +80,18 @@ export function createFunctions({ store, clock, ids, changes, deployments, limit
     async update(projectId, id, input) {
       const row = await requireFunction(store, projectId, id);
       const change = { ...changedSettings(input, row, limits), updatedAt: clock.now() };
-      const updated = await store.functions.update(projectId, id, change);
+      const told = news.function(await details(store, { ...row, ...change }), 'update');
+      const updated = await news.tell([told], (nouns) => nouns.functions.update(projectId, id, change));
       if (updated === null) throw notFound(id);
       changes.announce({ kind: 'function', projectId, functionId: id });
       return details(store, updated);
     },
 
     async delete(projectId, id) {
-      await deployments.deleteAll(await requireFunction(store, projectId, id));
-      if (!(await store.functions.delete(projectId, id))) throw notFound(id);
+      const row = await requireFunction(store, projectId, id);
+      const told = news.function(await details(store, row), 'delete');
+      await deployments.deleteAll(row);
+      if (!(await news.tell([told], (nouns) => nouns.functions.delete(projectId, id)))) throw notFound(id);
       changes.announce({ kind: 'function', projectId, functionId: id });
     },
   };
@@ -120,11 +125,16 @@ function assertUsableId(id: string): void {
 }
 
 /** Tries to insert instead of asking first: somebody else may take the path between the question and the insert. */
-async function insertAtFreePath(store: Store, row: Omit<FunctionRow, 'path'>, paths: readonly string[]): Promise<FunctionRow> {
+async function insertAtFreePath(
+  { store, news }: Pick<FunctionsOptions, 'store' | 'news'>,
+  row: Omit<FunctionRow, 'path'>,
+  paths: readonly string[],
+): Promise<FunctionRow> {
   for (const [at, path] of paths.entries()) {
     const candidate: FunctionRow = { ...row, path };
     try {
-      await store.functions.insert(candidate);
+      const told = news.function({ row: candidate, active: null, latest: null, variables: [] }, 'create');
+      await news.tell([told], (nouns) => nouns.functions.insert(candidate));
       return candidate;
     } catch (error) {
       const taken = error instanceof PlatformError && error.code === 'function_already_exists';

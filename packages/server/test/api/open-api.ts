@@ -8,6 +8,9 @@ import { packTar } from 'modern-tar';
 import { createDiskArtifacts } from '../../src/drivers/disk-artifacts/disk-artifacts.ts';
 import { createEsbuildBuilder } from '../../src/drivers/esbuild-builder/esbuild-builder.ts';
 import { createLocalVault } from '../../src/drivers/local-vault/local-vault.ts';
+import { createWebSender } from '../../src/drivers/policy-egress/web/web-sender.ts';
+import { createWebhooks } from '../../src/services/webhooks/manage-webhooks.ts';
+import { createHooks } from '../../src/services/webhooks/take-hook.ts';
 import { createWebReader } from '../../src/drivers/policy-egress/web/web-reader.ts';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
 import { createSystemIds } from '../../src/drivers/system/system-ids.ts';
@@ -28,6 +31,8 @@ import { createKeys } from '../../src/services/keys.ts';
 import { createPrincipals } from '../../src/services/principals.ts';
 import { createEnqueue } from '../../src/services/queue/enqueue.ts';
 import { createDeadLetters } from '../../src/services/queue/dead-letters.ts';
+import { newsViews } from '../../src/gateway/api/views/news-views.ts';
+import { createPlatformNews } from '../../src/services/events/platform-news.ts';
 import { createEvents } from '../../src/services/events/manage-events.ts';
 import { createSchedules } from '../../src/services/schedules/manage-schedules.ts';
 import { createUploads } from '../../src/services/uploads.ts';
@@ -78,10 +83,11 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     log,
   });
   const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
-  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, limits, log });
-  const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, limits });
+  const news = createPlatformNews({ store, clock, ids, views: newsViews, onStored: () => events.stored() });
+  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, news, limits, log });
+  const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, news, limits });
   const uploads = createUploads({ deployments, store, clock, ids, limits });
-  const functions = createFunctions({ store, clock, ids, changes, deployments, limits });
+  const functions = createFunctions({ store, clock, ids, changes, news, deployments, limits });
   const variables = createVariables({ store, vault, clock, ids, changes });
   const keys = createKeys({ store, clock, ids, changes });
   const tokens = new Map<string, Principal>();
@@ -94,6 +100,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     vault,
     web,
     changes,
+    news,
     limits,
     keys,
     defaultProject: PROJECT,
@@ -113,6 +120,8 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const enqueue = createEnqueue({ jobs: store.jobs, findExecution, clock, ids, limits });
   const executions = createExecutions({ store, invoke: answering.invoke, enqueue, clock, limits });
   const schedules = createSchedules({ store, clock, ids, enqueue, origin: 'http://localhost' });
+  const events = createEvents({ store, clock, ids, changes, enqueue, limits, origin: 'http://localhost' });
+  const sender = createWebSender({ privateHosts: [], extraDenied: [] });
   const api = createApi({
     functions,
     deployments,
@@ -120,7 +129,9 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     variables,
     executions,
     schedules,
-    events: createEvents({ store, clock, ids, changes, enqueue, limits, origin: 'http://localhost' }),
+    events,
+    webhooks: createWebhooks({ store, vault, sender, clock, ids, changes }),
+    hooks: createHooks({ store, vault, events, clock, log, rate: undefined }),
     deadLetters: createDeadLetters({ store, enqueue, clock }),
     keys,
     principals,

@@ -10,6 +10,8 @@ import type { Builder } from '../../src/ports/builder.ts';
 import type { FunctionRow, Store } from '../../src/ports/store.ts';
 import { createBuilds, type Builds } from '../../src/services/builds.ts';
 import { createSharedArtifacts } from '../../src/services/builds/shared-artifacts.ts';
+import { newsViews } from '../../src/gateway/api/views/news-views.ts';
+import { createPlatformNews } from '../../src/services/events/platform-news.ts';
 import { createChanges, type Change } from '../../src/services/changes.ts';
 import { createDeployments, type Deployments } from '../../src/services/deployments.ts';
 import { aFunction, aProject } from '../support/rows.ts';
@@ -53,9 +55,10 @@ export async function createDeployBench({
   const changes = createChanges();
   const announced: Change[] = [];
   changes.subscribe((change) => announced.push(change));
+  const news = createPlatformNews({ store, clock, ids, views: newsViews, onStored: () => undefined });
   const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
   const services = (): { builds: Builds; deployments: Deployments } => {
-    const facts = { store, artifacts, shared, clock, ids, changes, limits: { ...defaultLimits, ...limits }, log: SILENT };
+    const facts = { store, artifacts, shared, clock, ids, changes, news, limits: { ...defaultLimits, ...limits }, log: SILENT };
     const builds = createBuilds({ ...facts, builder: around(bench.builder) });
     return { builds, deployments: createDeployments({ ...facts, builds }) };
   };

@@ -60,6 +60,18 @@ describe('settings in code', () => {
     expect(told.some(([line, message]) => line === 7 && String(message).startsWith('config.egress'))).toBe(true);
   });
 
+  it.each([
+    ['orders', 'it has 1 part'],
+    ['orders.$x', 'its part "$x" is not allowed'],
+    ['users.*.explode', 'such event'],
+    ['functions.*.create', 'a function cannot listen to events of functions'],
+  ])('cannot listen to %j, which it would never hear of', async (pattern, reason) => {
+    const { code: kind, problems } = problemsOf(await build(code(`export const config = {\n  events: ["a.b", "${pattern}"],\n};`)));
+    expect([kind, problems[0]?.line]).toEqual(['function_config_invalid', 4]);
+    expect(problems[0]?.message).toContain(`config.events: cannot listen to "${pattern}": `);
+    expect(problems[0]?.message).toContain(reason);
+  });
+
   it('cannot reach into prototypes', async () => {
     expect(problemsOf(await build(code('export const config = { "__proto__": { timeout: 3 } };'))).problems[0]?.message).toContain(
       'unknown key "__proto__"',

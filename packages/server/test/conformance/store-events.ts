@@ -1,4 +1,5 @@
 /** Events, and changes that tell them: part of the contract of the store. */
+import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Store } from '../../src/ports/store.ts';
 import { hostileTexts } from '../support/hostile-texts.ts';
@@ -33,6 +34,19 @@ export function testEvents(store: () => Store): void {
       await expect(events().append([anEvent({ id: text, source: text, subject: text, projectId: 'e-hostile' })])).resolves.toEqual([true]);
       await expect(events().get('e-hostile', text, text)).resolves.toMatchObject({ id: text, subject: text });
     }
+    for (const row of await events().pending(1000)) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
+  });
+
+  it('keeps the longest source and id, which no two events share', async () => {
+    // Of characters that no compression makes small: what an index entry takes is counted after it.
+    const source = `/${Array.from({ length: 80 }, (_, index) => createHash('sha256').update(String(index)).digest('base64url')).join('')}`;
+    const at = { projectId: 'e-long', source, id: 'x'.repeat(256) };
+    await expect(events().append([anEvent(at), anEvent({ ...at, source: `${source}1` }), anEvent(at)])).resolves.toEqual([
+      true,
+      true,
+      false,
+    ]);
+    await expect(events().get('e-long', source, at.id)).resolves.toMatchObject(at);
     for (const row of await events().pending(1000)) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
   });
 

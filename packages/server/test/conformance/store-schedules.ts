@@ -52,6 +52,14 @@ export function testSchedules(store: () => Store): void {
     await expect(schedules().delete('s-kept', 's')).resolves.toBe(false);
   });
 
+  it('keeps a schedule paused whose settings say another time', async () => {
+    const fn = aFunction({ id: 'paused', projectId: 's-paused', schedule: '0 0 1 1 *', timezone: 'UTC', updatedAt: NOW });
+    await store().functions.insert(fn);
+    await schedules().update('s-paused', 'paused', { enabled: false, nextDue: null });
+    await store().functions.update('s-paused', 'paused', { schedule: '* * * * *', updatedAt: NOW + 1000 });
+    await expect(schedules().get('s-paused', 'paused')).resolves.toMatchObject({ expression: '* * * * *', enabled: false, nextDue: null });
+  });
+
   it('follows the settings of a function, and leaves those of the API alone', async () => {
     await store().functions.insert(
       aFunction({ id: 'auto', projectId: 's-settings', schedule: '0 0 1 1 *', timezone: 'UTC', updatedAt: NOW }),

@@ -12,6 +12,7 @@ import { testEvents } from './store-events.ts';
 import { testJobs } from './store-jobs.ts';
 import { testSchedules } from './store-schedules.ts';
 import { testLists } from './store-lists.ts';
+import { testWebhooks } from './store-webhooks.ts';
 import { testUsers } from './store-users.ts';
 
 export interface StoreDriver {
@@ -32,6 +33,7 @@ export function testStore({ name, create, skipped }: StoreDriver): void {
     describe('executions', () => testExecutions(opened(create)));
     describe('schedules', () => testSchedules(opened(create)));
     describe('events', () => testEvents(opened(create)));
+    describe('webhooks', () => testWebhooks(opened(create)));
     describe('jobs', () => testJobs(opened(create)));
     describe('lists', () => testLists(opened(create)));
     describe('users, sessions, teams and settings', () => testUsers(opened(create)));

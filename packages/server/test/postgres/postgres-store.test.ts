@@ -5,7 +5,7 @@ import { sharedPostgres, whyNoPostgres } from './shared-postgres.ts';
 
 const skipped = whyNoPostgres();
 const server = skipped === undefined ? await sharedPostgres(inject('postgresFolder')) : undefined;
-const urls = await Promise.all(Array.from({ length: 12 }, () => server?.createDatabase() ?? ''));
+const urls = await Promise.all(Array.from({ length: 13 }, () => server?.createDatabase() ?? ''));
 
 testStore({
   name: 'postgres-store',

@@ -67,7 +67,7 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
       headers: { origin: two.url },
       body: new URLSearchParams({ code: userCode, key: one.platform.apiKey ?? two.platform.apiKey ?? '', decision: 'allow' }),
     });
-    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('logged in now')]);
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('gets its key')]);
     const collected = await Promise.all([one, two, one, two].map((node) => post(node, '/v1/login/device/token', { deviceCode })));
     expect(collected.map(({ status }) => status).toSorted()).toEqual([200, 400, 400, 400]);
     const bodies = (await Promise.all(collected.map((each) => each.json()))) as { key?: string }[];

@@ -79,7 +79,10 @@ describe('events', () => {
     await ended(id, 25);
     const story = await why('/shop', 'nobody');
     expect(story.lines.map(({ code }) => code)).toEqual(['no_subscription']);
-    const { body: all } = await test.api('GET', '/v1/events');
+    const { body: all } = await test.api(
+      'GET',
+      `/v1/events?queries[0]=${encodeURIComponent('{"method":"equal","attribute":"source","values":["/shop"]}')}`,
+    );
     expect(all).toMatchObject({
       total: expect.any(Number),
       events: expect.arrayContaining([expect.objectContaining({ type: 'part.n3' })]),

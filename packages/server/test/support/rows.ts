@@ -1,5 +1,6 @@
 /** Rows with nothing special about them; a test names only what it is about. */
 import type { NewJob } from '../../src/ports/store/job-store.ts';
+import type { DeliveryRow, WebhookRow } from '../../src/ports/store/webhook-store.ts';
 import type { EventRow } from '../../src/ports/store/event-store.ts';
 import type { ScheduleRow } from '../../src/ports/store/schedule-store.ts';
 import type {
@@ -219,6 +220,45 @@ export function anEvent(facts: Partial<EventRow> = {}): EventRow {
     hops: 0,
     dispatchedAt: null,
     started: 0,
+    ...facts,
+  };
+}
+
+export function aWebhook(facts: Partial<WebhookRow> = {}): WebhookRow {
+  return {
+    id: 'webhook-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    name: 'shop',
+    direction: 'out',
+    enabled: true,
+    url: 'https://example.com/hook',
+    events: ['order.*'],
+    hearsExecutions: false,
+    verify: null,
+    secrets: 'sealed',
+    ...facts,
+  };
+}
+
+export function aDelivery(facts: Partial<DeliveryRow> = {}): DeliveryRow {
+  return {
+    id: 'delivery-1',
+    createdAt: TIME,
+    updatedAt: TIME,
+    projectId: 'default',
+    webhookId: 'webhook-1',
+    eventId: 'event-1',
+    eventSource: '/shop',
+    eventType: 'order.created',
+    status: 'waiting',
+    attempt: 0,
+    tries: 0,
+    nextAt: TIME,
+    responseStatus: 0,
+    error: '',
+    endedAt: null,
     ...facts,
   };
 }

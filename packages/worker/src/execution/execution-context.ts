@@ -1,6 +1,6 @@
 /** The `ctx` of a handler. Its parts are made when they are asked for. */
 import type { AnswerJson, FunctionContext, FunctionLog } from '@martlet/protocol/function-types';
-import type { LoadMessage } from '@martlet/protocol/frames';
+import type { LoadMessage, RequestHead } from '@martlet/protocol/frames';
 import { formatLog } from '../console/format-log.ts';
 import { denoServeInfo, type DenoServeInfo } from '../deno/deno-serve.ts';
 import type { Execution } from './execution.ts';
@@ -59,9 +59,19 @@ export class ExecutionContext implements FunctionContext {
       function: this.#message.functionName,
       deployment: this.#message.deploymentId,
       project: this.#message.projectId,
+      attempt: Number(headerOf(head, 'x-martlet-attempt') ?? 1),
+      scheduledAt: timeOf(headerOf(head, 'x-martlet-scheduled-at')),
     };
   }
 }
+
+/** Headers with these names are the queue's: no caller gets one past the gateway. */
+function headerOf({ headers }: RequestHead, name: string): string | undefined {
+  const at = headers.findIndex((one, index) => index % 2 === 0 && one === name);
+  return at === -1 ? undefined : headers[at + 1];
+}
+
+const timeOf = (isoDate: string | undefined): number | undefined => (isoDate === undefined ? undefined : Date.parse(isoDate));
 
 const answerJson = ((body: unknown, init?: ResponseInit) => Response.json(body, init)) as AnswerJson;
 

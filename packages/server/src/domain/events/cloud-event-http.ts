@@ -72,7 +72,8 @@ function readBatch(value: unknown): CloudEvent[] {
   });
 }
 
-function readStructured(value: unknown, place: EventPlace): CloudEvent {
+/** @throws {PlatformError} `event_invalid`, `event_name_invalid` */
+export function readStructured(value: unknown, place: EventPlace): CloudEvent {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw eventInvalid(place, place === '' ? 'body' : '', 'must be an object with the attributes of one event');
   const { data, data_base64: encoded, ...attributes } = value as Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@ import type { eventAttributes } from '../../domain/list-attributes.ts';
 import type { EventRow, EventStore } from '../../ports/store/event-store.ts';
 import type { JobStore } from '../../ports/store/job-store.ts';
 import { listRows, type AttributeReaders } from './list-rows.ts';
-import { eventKey, type MemoryTables } from './memory-tables.ts';
+import { eventKey, functionKey, storeEvents, type MemoryTables } from './memory-tables.ts';
 
 const readers: AttributeReaders<typeof eventAttributes, EventRow> = {
   $id: (row) => row.id,
@@ -16,25 +16,23 @@ const readers: AttributeReaders<typeof eventAttributes, EventRow> = {
   origin: (row) => row.origin,
 };
 
-export function memoryEvents({ events }: MemoryTables, jobs: JobStore): EventStore {
+export function memoryEvents(tables: MemoryTables, jobs: JobStore): EventStore {
+  const { events, webhooks } = tables;
   return {
-    append: async (batch) =>
-      batch.map((row) => {
-        if (events.get(eventKey(row)) !== null) return false;
-        events.put(row);
-        return true;
-      }),
+    append: async (batch) => storeEvents(tables, batch),
     get: async (projectId, source, id) => events.get(eventKey({ projectId, source, id })),
     async list(projectId, query) {
       const entries = events.entries((row) => row.projectId === projectId);
       return listRows({ noun: 'Event', entries, attributes: readers, insertion: ['$createdAt', '$sequence'] }, query);
     },
     pending: async (limit) => events.rows((row) => row.dispatchedAt === null).slice(0, limit),
-    async dispatch({ now, jobs: made, decisions, ...at }) {
+    async dispatch({ now, jobs: made, decisions, deliveries = [], ...at }) {
       const row = events.get(eventKey(at));
       if (row === null || row.dispatchedAt !== null) return false;
       events.put({ ...row, dispatchedAt: now, updatedAt: now, started: made.length });
       await jobs.enqueue(made, decisions);
+      for (const delivery of deliveries)
+        if (webhooks.get(functionKey(delivery.projectId, delivery.webhookId)) !== null) tables.deliveries.put(delivery);
       return true;
     },
     async deleteBefore(time, limit) {

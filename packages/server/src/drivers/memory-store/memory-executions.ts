@@ -5,7 +5,7 @@ import type { deploymentAttributes, executionAttributes } from '../../domain/lis
 import type { DeploymentRow, DeploymentStore, ExecutionRow, ExecutionStore, ExecutionWrite } from '../../ports/store.ts';
 import { listRows, type AttributeReaders } from './list-rows.ts';
 import { changed } from './memory-table.ts';
-import { functionKey, type MemoryTables } from './memory-tables.ts';
+import { functionKey, storeEvents, type MemoryTables } from './memory-tables.ts';
 
 const deploymentReaders: AttributeReaders<typeof deploymentAttributes, DeploymentRow> = {
   $id: (row) => row.id,
@@ -113,6 +113,7 @@ export function memoryExecutions(tables: MemoryTables): ExecutionStore {
         throw new PlatformError('general_server_error', 'Cannot write executions: a field has no value.');
       }
       batch.forEach(writeOne);
+      for (const { told = [] } of batch) storeEvents(tables, told);
     },
     get: async (projectId, functionId, id) =>
       executions.first((row) => row.projectId === projectId && row.functionId === functionId && row.id === id),

@@ -10,7 +10,7 @@ import {
 } from '../../ports/store/job-store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
-import { functionKey, type MemoryTables } from './memory-tables.ts';
+import { functionKey, storeEvents, type MemoryTables } from './memory-tables.ts';
 
 /** What all parts of the queue look at. */
 function jobRows({ jobs, executions, decisions }: MemoryTables) {
@@ -71,6 +71,7 @@ function incoming(tables: MemoryTables): Pick<JobStore, 'enqueue' | 'depth'> {
     async enqueue(batch, news) {
       const answers = batch.map(enqueueOne);
       const added = new Set(batch.filter((_, index) => answers[index]?.kind === 'enqueued').map((job) => job.execution.id));
+      for (const [index, { told = [] }] of batch.entries()) if (answers[index]?.kind === 'enqueued') storeEvents(tables, told);
       decisions.push(...news.filter((decision) => decision.subject !== 'execution' || added.has(decision.subjectId)));
       return answers;
     },
@@ -145,6 +146,7 @@ function ends(tables: MemoryTables): Pick<JobStore, 'settle' | 'addLines' | 'rel
     addLines(end.executionId, end.lines);
     if (end.execution.status === 'completed') jobRequests.delete(end.executionId);
     decisions.push(...end.decisions);
+    storeEvents(tables, end.told ?? []);
     return true;
   }
 

@@ -81,6 +81,12 @@ export function followSettings({ schedules }: MemoryTables, fn: FunctionRow): vo
   if (old !== null && old.source !== 'settings') return;
   if (old?.expression === fn.schedule && old.timezone === fn.timezone) return;
   const row = settingsSchedule(fn);
-  const { name, expression, timezone, cursor, nextDue, updatedAt } = row;
-  schedules.put(old === null ? row : { ...old, name, expression, timezone, cursor, nextDue, updatedAt });
+  if (old === null) {
+    schedules.put(row);
+    return;
+  }
+  const { name, expression, timezone, cursor, updatedAt } = row;
+  // One that is paused stays so, whatever its times are now.
+  const nextDue = old.enabled ? row.nextDue : null;
+  schedules.put({ ...old, name, expression, timezone, cursor, nextDue, updatedAt });
 }

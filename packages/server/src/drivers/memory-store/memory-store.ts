@@ -9,6 +9,7 @@ import { memoryDecisions, memoryNodes } from './memory-ledger.ts';
 import { memorySchedules } from './memory-schedules.ts';
 import { memoryEvents } from './memory-events.ts';
 import { memoryIdentity } from './memory-identity.ts';
+import { memoryDeliveries, memoryWebhooks } from './memory-webhooks.ts';
 import { createMemoryTables } from './memory-tables.ts';
 
 export function createMemoryStore(): Store {
@@ -32,6 +33,8 @@ export function createMemoryStore(): Store {
     jobs: whileOpen(jobs, state),
     schedules: whileOpen(memorySchedules(tables, jobs), state),
     events: whileOpen(events, state),
+    webhooks: whileOpen(memoryWebhooks(tables), state),
+    deliveries: whileOpen(memoryDeliveries(tables), state),
     decisions: whileOpen(memoryDecisions(tables), state),
     nodes: whileOpen(memoryNodes(tables), state),
   };
@@ -66,7 +69,7 @@ function announcing(nouns: StoreNouns, told: readonly EventRow[], events: EventS
         if (typeof method !== 'function' || !CHANGES.has(String(name))) return method;
         return async (...input: unknown[]) => {
           const result: unknown = await Reflect.apply(method, target, input);
-          if (result !== null && result !== false) await events.append(told);
+          if (result !== null && result !== false && result !== 0) await events.append(told);
           return result;
         };
       },
@@ -74,4 +77,4 @@ function announcing(nouns: StoreNouns, told: readonly EventRow[], events: EventS
   return Object.fromEntries(Object.entries(nouns).map(([name, noun]) => [name, wrap(noun)])) as unknown as StoreNouns;
 }
 
-const CHANGES = new Set(['insert', 'update', 'delete']);
+const CHANGES = new Set(['insert', 'update', 'delete', 'deleteAll']);

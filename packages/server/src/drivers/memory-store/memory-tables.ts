@@ -4,6 +4,7 @@ import type { DeploymentRow, ExecutionRow, FunctionRow, KeyRow, ProjectRow, Vari
 import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { AttemptRow, JobRequest, JobRow } from '../../ports/store/job-store.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
+import type { DeliveryRow, WebhookRow } from '../../ports/store/webhook-store.ts';
 import type { ScheduleRow } from '../../ports/store/schedule-store.ts';
 import type { NodeRow } from '../../ports/store/node-store.ts';
 import { createMemoryTable, type MemoryTable } from './memory-table.ts';
@@ -20,6 +21,8 @@ export interface MemoryTables {
   readonly jobs: MemoryTable<JobRow>;
   readonly schedules: MemoryTable<ScheduleRow>;
   readonly events: MemoryTable<EventRow>;
+  readonly webhooks: MemoryTable<WebhookRow>;
+  readonly deliveries: MemoryTable<DeliveryRow>;
   readonly jobRequests: Map<string, { readonly request: JobRequest; readonly body: Uint8Array }>;
   readonly attempts: AttemptRow[];
   readonly idempotencyKeys: Map<string, { readonly hash: string; readonly executionId: string }>;
@@ -40,6 +43,8 @@ export function createMemoryTables(): MemoryTables {
     jobs: createMemoryTable((row) => row.executionId),
     schedules: createMemoryTable((row) => functionKey(row.projectId, row.id)),
     events: createMemoryTable<EventRow>(eventKey),
+    webhooks: createMemoryTable((row) => functionKey(row.projectId, row.id)),
+    deliveries: createMemoryTable((row) => row.id),
     jobRequests: new Map(),
     attempts: [],
     idempotencyKeys: new Map(),
@@ -50,6 +55,15 @@ export function createMemoryTables(): MemoryTables {
 
 export function eventKey({ projectId, source, id }: Pick<EventRow, 'projectId' | 'source' | 'id'>): string {
   return JSON.stringify([projectId, source, id]);
+}
+
+/** Stores those that are new. @returns per event whether it was */
+export function storeEvents({ events }: MemoryTables, batch: readonly EventRow[]): boolean[] {
+  return batch.map((row) => {
+    if (events.get(eventKey(row)) !== null) return false;
+    events.put(row);
+    return true;
+  });
 }
 
 export function functionKey(projectId: string, id: string): string {

@@ -27,15 +27,18 @@ export interface BoundStatement {
 export function bindValues(text: string, values: readonly unknown[]): BoundStatement {
   let wide = false;
   const bound = values.map((value) => {
-    if (typeof value === 'string') return encodeText(value);
-    if (typeof value === 'number') {
-      if (Number.isNaN(value)) throw new TypeError('Cannot store NaN');
-      wide ||= !Number.isSafeInteger(value);
-    }
-    return value;
+    if (Array.isArray(value)) return value.map(encodeValue);
+    wide ||= typeof value === 'number' && !Number.isSafeInteger(value);
+    return encodeValue(value);
   });
   // The server takes a value for the type of what it is compared with, and a whole number's column has no fractions.
   return { text: wide ? text.replace(/\$(\d+)/g, (mark, number: string) => widen(mark, values[Number(number) - 1])) : text, values: bound };
+}
+
+function encodeValue(value: unknown): unknown {
+  if (typeof value === 'string') return encodeText(value);
+  if (Number.isNaN(value)) throw new TypeError('Cannot store NaN');
+  return value;
 }
 
 function widen(mark: string, value: unknown): string {

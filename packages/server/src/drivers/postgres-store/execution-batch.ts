@@ -6,7 +6,6 @@ import type { ExecutionWrite } from '../../ports/store.ts';
 import type { Session } from '../postgres-connection/session.ts';
 import { appendExecution, changingExecutionColumns, executionColumns } from '../sql/executions.ts';
 import type { Cell } from '../sql/row-codec.ts';
-import { encodeText } from '../postgres-connection/values.ts';
 
 const REALS: ReadonlySet<string> = new Set(['created_at', 'updated_at', 'run_ms', 'ended_at']);
 const WHOLES: ReadonlySet<string> = new Set(['project_key', 'function_key', 'response_status']);
@@ -51,9 +50,9 @@ export interface EncodedBatch {
 export async function writeBatches(session: Session, batches: readonly EncodedBatch[]): Promise<void> {
   const rows = onePerExecution(batches);
   if (rows.length === 0) return;
-  const columns = executionColumns.map((_, index) => rows.map((row) => encoded(row[index])));
+  const columns = executionColumns.map((_, index) => rows.map((row) => row[index] ?? null));
   const lines = batches.flatMap((batch) => batch.lines);
-  await session.query(upsert, [...columns, lines.map(([id]) => encodeText(id)), lines.map(([, text]) => text)]);
+  await session.query(upsert, [...columns, lines.map(([id]) => id), lines.map(([, text]) => text)]);
 }
 
 /** A statement writes a row once: of several writes of one execution it gets what would stand after all of them. */
@@ -69,8 +68,4 @@ function onePerExecution(batches: readonly EncodedBatch[]): readonly (readonly C
 
 function replaced(before: readonly Cell[], row: readonly Cell[]): readonly Cell[] {
   return row.map((cell, index) => (CHANGING.has(executionColumns[index] ?? '') ? cell : (before[index] ?? null)));
-}
-
-function encoded(cell: Cell | undefined): Cell {
-  return typeof cell === 'string' ? encodeText(cell) : (cell ?? null);
 }

@@ -14,6 +14,7 @@ import type { Database } from '../sql/schema.ts';
 import { announcingNouns, createSqlNouns, type SqlDialect } from '../sql/sql-store.ts';
 import { refuseUnfinishedCopy } from './copy-record.ts';
 import { encodeBatch } from './execution-batch.ts';
+import { isOneStatement, laneName, lanesBefore } from './lanes.ts';
 import { createLeasedNodes } from './leased-nodes.ts';
 import { migrate } from './migrate.ts';
 import { ownOperations } from './own-operations.ts';
@@ -102,7 +103,7 @@ export function createPostgresStore({
     run,
     writeExecutions: (batch) =>
       whileOpen(async (open) => {
-        await laneOf(open, 'executions.write').add({ batch: encodeBatch(batch) });
+        await laneOf(open, 'executions').add({ batch: encodeBatch(batch) });
       }),
   };
   return {
@@ -119,9 +120,9 @@ async function ask(open: Open, name: OperationName, input: unknown): Promise<unk
   const operate = ({ db }: Session): Promise<unknown> => operation(db, input);
   switch (operations[name].lane) {
     case 'write':
-      return laneOf(open, name).add({ operate });
+      return laneOf(open, laneName(name)).add({ operate, isOneStatement: isOneStatement(name, input) });
     case 'point':
-      await open.lanes.get(nounOf(name))?.settled();
+      await Promise.all(lanesBefore(name).map((before) => open.lanes.get(before)?.settled()));
       return open.quick.use(operate);
     case 'list':
       return open.lists.read(operate);
@@ -129,14 +130,9 @@ async function ask(open: Open, name: OperationName, input: unknown): Promise<unk
 }
 
 function laneOf({ lanes, quick }: Open, name: string): WriteLane {
-  const noun = nounOf(name);
-  const lane = lanes.get(noun) ?? createWriteLane(quick);
-  lanes.set(noun, lane);
+  const lane = lanes.get(name) ?? createWriteLane(quick);
+  lanes.set(name, lane);
   return lane;
-}
-
-function nounOf(name: string): string {
-  return name.slice(0, name.indexOf('.'));
 }
 
 function orPlatformError<Result>(read: () => Result): Result {

@@ -9,7 +9,13 @@ import { StoreFault } from '../sql/store-fault.ts';
 import { writeBatches, type EncodedBatch } from './execution-batch.ts';
 
 /** An operation, or a batch of executions: batches that follow each other are one statement. */
-export type Write = { readonly operate: (session: Session) => Promise<unknown> } | { readonly batch: EncodedBatch };
+export type Write =
+  | {
+      readonly operate: (session: Session) => Promise<unknown>;
+      /** A transaction by itself, so that it spares two round trips when it is alone. */
+      readonly isOneStatement: boolean;
+    }
+  | { readonly batch: EncodedBatch };
 
 export interface WriteLane {
   /** Resolves when it is durable. @throws {PlatformError} */
@@ -61,6 +67,9 @@ export function createWriteLane(connections: Connections): WriteLane {
       await connections.writeAtOnce((session) => writeBatches(session, batches));
       return [];
     }
+    const [only] = together;
+    if (together.length === 1 && only !== undefined && 'operate' in only.write && only.write.isOneStatement)
+      return [await connections.writeAtOnce(only.write.operate)];
     return connections.write(async (session) => {
       const results: unknown[] = [];
       for (const { write } of together) results.push(await perform(session, write));

@@ -12,8 +12,11 @@ import * as jobs from './queue/jobs.ts';
 import * as keys from './control/keys.ts';
 import * as nodes from './queue/nodes.ts';
 import * as projects from './control/projects.ts';
+import { appendEvents } from './triggers/append-events.ts';
 import * as events from './triggers/events.ts';
 import * as schedules from './triggers/schedules.ts';
+import { webhookOperations } from './triggers/webhook-operations.ts';
+import { writeTold } from './write-told.ts';
 import { identityOperations } from './identity/identity-operations.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
 import type { Database } from './schema.ts';
@@ -58,6 +61,7 @@ export const operations = {
   'variables.update': { lane: 'write', run: variables.updateVariable },
   'variables.delete': { lane: 'write', run: variables.deleteVariable },
 
+  'executions.writeTold': { lane: 'write', run: writeTold },
   'executions.get': { lane: 'point', run: executions.getExecution },
   'executions.find': { lane: 'point', run: executions.findExecution },
   'executions.list': { lane: 'list', run: executions.listExecutions },
@@ -94,13 +98,15 @@ export const operations = {
   'schedules.nextDue': { lane: 'point', run: schedules.nextDueSchedule },
   'schedules.advance': { lane: 'write', run: schedules.advanceSchedules },
 
-  'events.append': { lane: 'write', run: events.appendEvents },
+  'events.append': { lane: 'write', run: appendEvents },
   'events.get': { lane: 'point', run: events.getEvent },
   'events.list': { lane: 'list', run: events.listEvents },
   'events.pending': { lane: 'point', run: events.pendingEvents },
   'events.dispatch': { lane: 'write', run: events.dispatchEvent },
   'events.deleteBefore': { lane: 'write', run: events.deleteEventsBefore },
   'events.announce': { lane: 'write', run: announce },
+
+  ...webhookOperations,
 
   'decisions.append': { lane: 'write', run: decisions.appendDecisions },
   'decisions.list': { lane: 'point', run: decisions.listDecisions },
@@ -119,7 +125,7 @@ export const operations = {
 async function announce(db: Database, { name, input, told }: Announcement): Promise<unknown> {
   const changes: Readonly<Record<string, { readonly run: (db: Database, input: never) => Promise<unknown> }>> = operations;
   const result = await changes[name]?.run(db, input as never);
-  if (result !== null && result !== false) await events.appendEvents(db, told);
+  if (result !== null && result !== false && result !== 0) await appendEvents(db, told);
   return result;
 }
 

@@ -219,6 +219,8 @@ export interface ScheduleTable extends Table {
 export interface EventTable extends Table {
   project_id: string;
   source: string;
+  /** Stands for source and id, see `triggers/event-key.ts`. */
+  key: string;
   type: string;
   subject: string;
   time: number;
@@ -237,10 +239,11 @@ export interface WebhookTable extends Table {
   name: string;
   direction: string;
   enabled: Flag;
-  kind: string;
   url: string;
   events: Json;
-  secret: string;
+  hears_executions: Flag;
+  verify: Json | null;
+  secrets: string;
 }
 
 export interface WebhookDeliveryTable extends Table {
@@ -248,9 +251,12 @@ export interface WebhookDeliveryTable extends Table {
   webhook_id: string;
   event_id: string;
   event_source: string;
+  event_type: string;
   status: string;
   attempt: number;
+  tries: number;
   next_at: number | null;
   response_status: number;
   error: string;
+  ended_at: number | null;
 }

@@ -2,6 +2,7 @@
 import type { ExecutionStore, StoreNouns } from '../../ports/store.ts';
 import type { EventRow, EventStore } from '../../ports/store/event-store.ts';
 import type { NodeStore } from '../../ports/store/node-store.ts';
+import type { DeliveryStore, WebhookStore } from '../../ports/store/webhook-store.ts';
 import type { JobStore } from '../../ports/store/job-store.ts';
 import type { ScheduleStore } from '../../ports/store/schedule-store.ts';
 import { createIdentityNouns } from './identity/identity-nouns.ts';
@@ -61,7 +62,7 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
       delete: (projectId, functionId, id) => run('variables.delete', { projectId, functionId, id }),
     },
     executions: {
-      write: writeExecutions,
+      write: (batch) => (batch.some(({ told }) => told !== undefined) ? run('executions.writeTold', batch) : writeExecutions(batch)),
       get: (projectId, functionId, id) => run('executions.get', { projectId, functionId, id }),
       find: (projectId, id) => run('executions.find', { projectId, id }),
       // oxlint-disable-next-line max-params -- the port's signature
@@ -74,6 +75,8 @@ export function createSqlNouns({ run, writeExecutions }: SqlDialect): Omit<Store
     jobs: jobNoun(run),
     schedules: scheduleNoun(run),
     events: eventNoun(run),
+    webhooks: webhookNoun(run),
+    deliveries: deliveryNoun(run),
     decisions: {
       append: (batch) => run('decisions.append', batch),
       list: (at) => run('decisions.list', at),
@@ -106,8 +109,32 @@ function eventNoun(run: RunOperation): EventStore {
   };
 }
 
+function webhookNoun(run: RunOperation): WebhookStore {
+  return {
+    insert: (row) => run('webhooks.insert', row),
+    get: (projectId, id) => run('webhooks.get', { projectId, id }),
+    list: (projectId, query) => run('webhooks.list', { projectId, query }),
+    update: (projectId, id, change) => run('webhooks.update', { projectId, id, change }),
+    delete: (projectId, id) => run('webhooks.delete', { projectId, id }),
+    sending: (projectId) => run('webhooks.sending', projectId),
+    hearingExecutions: () => run('webhooks.hearingExecutions', undefined),
+  };
+}
+
+function deliveryNoun(run: RunOperation): DeliveryStore {
+  return {
+    get: (projectId, webhookId, id) => run('deliveries.get', { projectId, webhookId, id }),
+    list: (projectId, webhookId, query) => run('deliveries.list', { projectId, webhookId, query }),
+    due: (now, limit, except) => run('deliveries.due', { now, limit, except }),
+    claim: (rows, at) => run('deliveries.claim', { rows, ...at }),
+    settle: (ends) => run('deliveries.settle', ends),
+    redeliver: (at) => run('deliveries.redeliver', at),
+    deleteBefore: (time, limit) => run('deliveries.deleteBefore', { time, limit }),
+  };
+}
+
 /** Operations that are the change itself, as opposed to what prepares or follows it. */
-const CHANGES = /\.(insert|update|delete)$/;
+const CHANGES = /\.(insert|update|delete|deleteAll)$/;
 
 /** The nouns with `told` in the commit of the change that is made through them. */
 export function announcingNouns(dialect: SqlDialect, nodes: NodeStore, told: readonly EventRow[]): StoreNouns {

@@ -15,6 +15,8 @@ import type { Principals } from '../../services/principals.ts';
 import type { DeadLetters } from '../../services/queue/dead-letters.ts';
 import type { Events } from '../../services/events/manage-events.ts';
 import type { Schedules } from '../../services/schedules/manage-schedules.ts';
+import type { Webhooks } from '../../services/webhooks/manage-webhooks.ts';
+import type { Hooks } from '../../services/webhooks/take-hook.ts';
 import type { Uploads } from '../../services/uploads.ts';
 import type { Variables } from '../../services/variables.ts';
 
@@ -27,6 +29,8 @@ export interface ApiOptions {
   readonly deadLetters: DeadLetters;
   readonly events: Events;
   readonly schedules: Schedules;
+  readonly webhooks: Webhooks;
+  readonly hooks: Hooks;
   readonly keys: Keys;
   readonly principals: Principals;
   readonly identity: Identity;

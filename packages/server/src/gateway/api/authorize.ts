@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import { holdersOf, holdsScope, missingScopes } from '../../domain/principal-scopes.ts';
 import type { Principal } from '../../domain/principal.ts';
+import { becauseOf } from '../../services/events/cause.ts';
 import { assertAllowed, rateHeaders, type CallerRate } from '../../services/identity/caller-rate.ts';
 import { KEY_HEADERS, type Credentials } from '../../services/principals.ts';
 import { sessionOf } from '../session/session-credentials.ts';
@@ -27,7 +28,7 @@ export function identifyCaller(options: Pick<ApiOptions, 'principals' | 'project
         'Project with the requested ID could not be found. Please check the value of the X-Appwrite-Project header to ensure the correct project ID is being used.',
       );
     }
-    await next();
+    await becauseOf(principal, next);
   });
 }
 
@@ -50,6 +51,20 @@ export interface BodyBound {
   readonly beyond: ErrorCode;
 }
 const JSON_BODY: BodyBound = { bytes: 1_048_576, beyond: 'request_too_large' };
+
+/** Stands before whatever reads a body. */
+export function boundBody({ bytes, beyond }: BodyBound) {
+  const bounded = bodyLimit({
+    maxSize: bytes,
+    onError: () => {
+      throw new PlatformError(beyond, `Cannot take the request body: it is over ${bytes} bytes.`);
+    },
+  });
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    c.req.raw = ownRequest(c.req.raw);
+    return bounded(c, next);
+  });
+}
 
 /**
  * Opens a route to those who hold one of the scopes, and says so in its description. It stands before validation, so

@@ -9,15 +9,17 @@ import { answerOrigins } from './cors.ts';
 import { refuseInvalid } from './params.ts';
 import { addDeploymentRoutes } from './routes/deployments-routes.ts';
 import { addExecutionEventsRoute } from './executions/execution-events-route.ts';
-import { addEventRoutes } from './routes/events-routes.ts';
+import { addEventRoutes } from './triggers/events-routes.ts';
 import { addExecutionRoutes } from './routes/executions-routes.ts';
 import { addFunctionRoutes } from './routes/functions-routes.ts';
 import { addIdentityRoutes } from './identity/identity-routes.ts';
 import { addKeyRoutes } from './routes/keys-routes.ts';
 import { addLogRoutes } from './routes/logs-routes.ts';
 import { addPlatformRoutes } from './routes/platform-routes.ts';
-import { addQueueRoutes } from './routes/queue-routes.ts';
-import { addScheduleRoutes } from './routes/schedules-routes.ts';
+import { addHookRoutes } from './triggers/hooks-routes.ts';
+import { addQueueRoutes } from './triggers/queue-routes.ts';
+import { addScheduleRoutes } from './triggers/schedules-routes.ts';
+import { addWebhookRoutes } from './triggers/webhooks-routes.ts';
 import { addVariableRoutes } from './routes/variables-routes.ts';
 
 export interface Api {
@@ -34,6 +36,8 @@ export function createApi(options: ApiOptions): Api {
   addGates(app, options);
   // These need neither a project nor the store: they answer before anybody is asked who they are.
   addPlatformRoutes(app, options);
+  // Those who send webhooks have no key; what they sign is their credential.
+  addHookRoutes(app, options);
   app.use(identifyCaller(options));
   app.use(boundCaller(createCallerRate(options.identity.rates, 'api', options.limits.apiRequestsPerMinute), options));
   addFunctionRoutes(app, options);
@@ -45,6 +49,7 @@ export function createApi(options: ApiOptions): Api {
   addQueueRoutes(app, options);
   addScheduleRoutes(app, options);
   addEventRoutes(app, options);
+  addWebhookRoutes(app, options);
   addKeyRoutes(app, options);
   addIdentityRoutes(app, options);
   app.notFound((c) => writeError(new PlatformError('general_route_not_found', 'Not Found'), c, options.version));

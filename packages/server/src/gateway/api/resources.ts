@@ -10,6 +10,8 @@ import {
   keyResource,
   scheduleResource,
   variableResource,
+  deliveryResource,
+  webhookResource,
 } from '@martlet/protocol';
 
 export const functionSchema = functionResource.meta({ id: 'Function' });
@@ -20,5 +22,7 @@ export const attemptSchema = attemptResource.meta({ id: 'Attempt' });
 export const decisionSchema = decisionResource.meta({ id: 'Decision' });
 export const eventSchema = eventResource.meta({ id: 'Event' });
 export const scheduleSchema = scheduleResource.meta({ id: 'Schedule' });
+export const webhookSchema = webhookResource.meta({ id: 'Webhook' });
+export const deliverySchema = deliveryResource.meta({ id: 'Delivery' });
 export const keySchema = keyResource.meta({ id: 'Key' });
 export const errorSchema = errorResource.meta({ id: 'Error' });

@@ -113,7 +113,7 @@ export function renderEnd(verdict: 'allowed' | 'denied', { machine }: DeviceLogi
     );
   return page(
     'Allowed',
-    html`<p class="end allowed">The terminal on <b>${machine}</b> is logged in now.</p>
+    html`<p class="end allowed">The terminal on <b>${machine}</b> gets its key within seconds.</p>
       <p class="dim">
         You can close this page. The key is called <i>martlet login on ${machine}</i>: <code>martlet keys list</code> shows it,
         <code>martlet keys delete</code> takes it away.

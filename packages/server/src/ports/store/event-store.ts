@@ -6,6 +6,7 @@ import type { PlatformEvent } from '../../domain/events/event-name.ts';
 import type { ListQuery, Page } from '../store.ts';
 import type { NewDecision } from './decision-store.ts';
 import type { NewJob } from './job-store.ts';
+import type { DeliveryRow } from './webhook-store.ts';
 
 export interface EventRow {
   /** With the source it names the event in its project for ever. */
@@ -41,6 +42,8 @@ export interface EventDispatch {
   readonly now: number;
   readonly jobs: readonly NewJob[];
   readonly decisions: readonly NewDecision[];
+  /** Where it is sent to; of webhooks that are gone nothing is stored. */
+  readonly deliveries?: readonly DeliveryRow[];
 }
 
 export interface EventStore {

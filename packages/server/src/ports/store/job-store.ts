@@ -6,6 +6,7 @@
 import type { ErrorCode, LogLine } from '@martlet/protocol';
 import type { ExecutionRow } from '../store.ts';
 import type { NewDecision } from './decision-store.ts';
+import type { EventRow } from './event-store.ts';
 
 /**
  * Where a job stands. `delayed`: not before `runAt`. `ready`: may be claimed. `taken`: a node has it. `dead`: it failed and will
@@ -73,6 +74,8 @@ export interface NewJob {
   readonly body: Uint8Array;
   /** A caller that sends the same key again gets the same execution; `hash` tells whether it asked for the same. */
   readonly idempotency: { readonly key: string; readonly hash: string } | null;
+  /** Events to store in the same commit, if it is stored. */
+  readonly told?: readonly EventRow[];
 }
 
 export type Enqueued =
@@ -123,6 +126,8 @@ export interface JobEnd {
     | { readonly state: 'dead'; readonly facts: JobFacts }
     | { readonly state: null };
   readonly decisions: readonly NewDecision[];
+  /** Events to store in the same commit, if the fence holds. */
+  readonly told?: readonly EventRow[];
 }
 
 export interface AttemptRow {

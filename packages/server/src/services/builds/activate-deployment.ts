@@ -13,7 +13,7 @@ export interface Activation {
 
 /** @returns the function as it is then, or null where it is gone */
 export async function activateDeployment(
-  { store, clock, changes }: Pick<BuildsOptions, 'store' | 'clock' | 'changes'>,
+  { store, clock, changes, news }: Pick<BuildsOptions, 'store' | 'clock' | 'changes' | 'news'>,
   { row, config, onlyIfNewest }: Activation,
 ): Promise<FunctionRow | null> {
   const { projectId, functionId, id } = row;
@@ -22,12 +22,8 @@ export async function activateDeployment(
     changes.announce({ kind: 'deployment', projectId, functionId });
     return fn;
   }
-  const changed = await store.functions.update(projectId, functionId, {
-    ...settingsChange(config),
-    activeDeploymentId: id,
-    live: true,
-    updatedAt: clock.now(),
-  });
+  const change = { ...settingsChange(config), activeDeploymentId: id, live: true, updatedAt: clock.now() };
+  const changed = await news.tell([news.deployment(row, 'update', id)], ({ functions }) => functions.update(projectId, functionId, change));
   changes.announce({ kind: 'deployment', projectId, functionId });
   return changed;
 }

@@ -6,6 +6,7 @@ import type { Clock } from '../../ports/system/clock.ts';
 import type { Log } from '../../ports/system/log.ts';
 import type { DeploymentRow, Store } from '../../ports/store.ts';
 import type { Changes } from '../changes.ts';
+import type { PlatformNews } from '../events/platform-news.ts';
 import type { SharedArtifacts } from './shared-artifacts.ts';
 
 export interface BuildOrder {
@@ -31,6 +32,7 @@ export interface BuildsOptions {
   readonly builder: Builder;
   readonly clock: Clock;
   readonly changes: Changes;
+  readonly news: PlatformNews;
   readonly limits: Pick<Limits, 'buildSeconds'>;
   readonly log: Log;
   /** Told of each build that has ended, for metrics. */

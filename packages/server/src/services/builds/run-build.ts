@@ -45,7 +45,7 @@ export const CANCELED = new Error('The build was canceled');
 
 export async function runBuild(build: Run): Promise<BuildEnd> {
   const {
-    options: { store, clock },
+    options: { news, clock },
     order: { row },
     stop,
     closing,
@@ -54,7 +54,7 @@ export async function runBuild(build: Run): Promise<BuildEnd> {
   if (closing.aborted) return untouched(build);
   const startedAt = clock.now();
   const begun = persist(build, () =>
-    store.deployments.update(row.id, QUEUED, { status: 'building', buildStartedAt: startedAt, updatedAt: startedAt }),
+    news.changeDeployment(row, QUEUED, { status: 'building', buildStartedAt: startedAt, updatedAt: startedAt }),
   );
   begun.then(
     (changed) => changed === null && stop.abort(CANCELED),
@@ -135,14 +135,14 @@ async function becomeReady(
     order: { row },
     log,
   } = build;
-  const { store, artifacts, shared, clock } = options;
+  const { news, artifacts, shared, clock } = options;
   const buildMs = clock.now() - startedAt;
   log.write(`Ready in ${buildMs} ms\n`);
   const ready = await shared.keep(result.hash, async () => {
     if (result.output === undefined && !(await artifacts.has(builtKeys(result.hash).meta))) return undefined;
     await Promise.all([result.output === undefined ? undefined : storeBuilt(artifacts, result.hash, result.output), log.end()]);
     return persist(build, () =>
-      store.deployments.update(row.id, ['building'], {
+      news.changeDeployment(row, ['building'], {
         ...result.change,
         status: 'ready',
         buildMs,
@@ -169,7 +169,7 @@ async function becomeReady(
 
 async function becomeFailed(build: Run, { result, startedAt }: { result: Failure; startedAt: number }): Promise<BuildEnd> {
   const {
-    options: { store, clock, changes },
+    options: { news, clock, changes },
     order: { row },
     log,
   } = build;
@@ -177,7 +177,7 @@ async function becomeFailed(build: Run, { result, startedAt }: { result: Failure
   log.write('Build failed\n');
   await log.end();
   const failed = await persist(build, () =>
-    store.deployments.update(row.id, ['building'], failureChange(result, { row: { ...row, buildStartedAt: startedAt }, now: clock.now() })),
+    news.changeDeployment(row, ['building'], failureChange(result, { row: { ...row, buildStartedAt: startedAt }, now: clock.now() })),
   );
   if (failed === null) return ended(build, result);
   changes.announce({ kind: 'deployment', projectId: row.projectId, functionId: row.functionId });

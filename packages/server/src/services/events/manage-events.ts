@@ -9,6 +9,7 @@ import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
 import type { Changes } from '../changes.ts';
 import type { Enqueue } from '../queue/enqueue.ts';
+import { hopsAfter } from './cause.ts';
 import { dispatchEvent, eventSubject } from './dispatch-event.ts';
 import { createEventListeners } from './event-listeners.ts';
 
@@ -30,6 +31,8 @@ export interface Events {
   get(projectId: string, source: string, id: string): Promise<{ readonly row: EventRow; readonly decisions: readonly NewDecision[] }>;
   /** Dispatches those that wait. @returns how many there were; fewer than `PENDING_MAX` when none is left */
   dispatchPending(): Promise<number>;
+  /** Called when deliveries to webhooks were stored. */
+  onDeliveries(listener: () => void): void;
   /** Called when events were stored. */
   onStored(listener: () => void): void;
   /** Tells the listeners of events that were stored in the commit of a change. */
@@ -51,12 +54,17 @@ const DECISIONS_SHOWN = 1000;
 
 export function createEvents(options: EventsOptions): Events {
   const { store, clock, changes, enqueue, limits } = options;
-  const dispatch = { ...options, listeners: createEventListeners({ store, changes }) };
+  const dispatch = {
+    ...options,
+    functions: createEventListeners({ changes, kinds: ['function', 'deployment'], read: (id) => store.functions.listeners(id) }),
+    webhooks: createEventListeners({ changes, kinds: ['webhook'], read: (id) => store.webhooks.sending(id) }),
+  };
   const storedListeners: (() => void)[] = [];
+  const deliveryListeners: (() => void)[] = [];
   const events: Events = {
     // oxlint-disable-next-line max-params -- what, from whom, and how it came in
     async send(projectId, given, sender, origin) {
-      const hops = sender.kind === 'execution' ? sender.hops + 1 : 0;
+      const hops = hopsAfter(sender);
       if (hops > limits.hops)
         throw new PlatformError('execution_hops_exceeded', `Cannot send an event: ${hops} functions stand between it and its first cause.`);
       const now = clock.now();
@@ -76,10 +84,12 @@ export function createEvents(options: EventsOptions): Events {
     async dispatchPending() {
       const pending = await store.events.pending(PENDING_MAX);
       const started = await Promise.all(pending.map((event) => dispatchEvent(dispatch, event)));
-      if (started.some((count) => count > 0)) enqueue.announce();
+      if (started.some(({ executions }) => executions > 0)) enqueue.announce();
+      if (started.some(({ deliveries }) => deliveries > 0)) deliveryListeners.forEach((listener) => listener());
       return pending.length;
     },
     onStored: (listener) => void storedListeners.push(listener),
+    onDeliveries: (listener) => void deliveryListeners.push(listener),
     stored: () => storedListeners.forEach((listener) => listener()),
   };
   return events;

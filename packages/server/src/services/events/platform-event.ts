@@ -3,29 +3,30 @@ import type { Clock } from '../../ports/system/clock.ts';
 import type { Ids } from '../../ports/system/ids.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
 import { concreteName, type PlatformEvent } from '../../domain/events/event-name.ts';
+import { presentCause } from './cause.ts';
 
 export interface PlatformChange extends Omit<PlatformEvent, 'kind'> {
   readonly projectId: string;
   /** The resource as the control API shows it. */
   readonly resource: unknown;
-  /** Who did it; null: a key, or the platform itself. */
-  readonly userId?: string | null;
+  /** Default: a fresh one. One that is known already makes that the event is stored once. */
+  readonly id?: string;
 }
 
 /** Source of everything that the platform tells of itself. */
 export const PLATFORM_SOURCE = 'martlet';
 
 export function platformEvent({ clock, ids }: { readonly clock: Clock; readonly ids: Ids }, change: PlatformChange): EventRow {
-  const { projectId, resource, userId = null, ...event } = change;
+  const { projectId, resource, id = ids.next(), ...event } = change;
   const now = clock.now();
-  const type = concreteName({ kind: 'platform', ...event });
+  const { userId, hops } = presentCause();
   return {
-    id: ids.next(),
+    id,
     createdAt: now,
     updatedAt: now,
     projectId,
     source: PLATFORM_SOURCE,
-    type,
+    type: concreteName({ kind: 'platform', ...event }),
     subject: event.resources.at(-1)?.id ?? '',
     time: now,
     contentType: 'application/json',
@@ -33,7 +34,7 @@ export function platformEvent({ clock, ids }: { readonly clock: Clock; readonly 
     origin: 'platform',
     fired: { kind: 'platform', ...event },
     userId,
-    hops: 0,
+    hops,
     dispatchedAt: null,
     started: 0,
   };

@@ -7,8 +7,8 @@ import type { Store } from '../../ports/store.ts';
 import type { Vault } from '../../ports/vault.ts';
 import type { WebReader } from '../../ports/web-reader.ts';
 import type { Changes } from '../changes.ts';
-import type { Keys } from '../keys.ts';
-import { createDeviceLogins, type DeviceLogins } from './device-logins.ts';
+import type { PlatformNews } from '../events/platform-news.ts';
+import { createDeviceLogins, type DeviceLogins, type DeviceLoginsOptions } from './device-logins.ts';
 import { createIssuerKeys } from './issuers/issuer-keys.ts';
 import { createIssuerUsers } from './issuers/issuer-users.ts';
 import { createKnownUsers } from './known-users.ts';
@@ -40,27 +40,28 @@ export interface IdentityOptions {
   readonly vault: Vault;
   readonly web: WebReader;
   readonly changes: Changes;
-  readonly keys: Keys;
+  readonly news: PlatformNews;
+  readonly keys: DeviceLoginsOptions['keys'];
   readonly defaultProject: string;
   readonly limits: Limits;
   readonly passwordCost?: PasswordCost;
 }
 
 export function createIdentity(options: IdentityOptions): Identity {
-  const { store, clock, ids, log, vault, web, changes, limits, passwordCost } = options;
+  const { store, clock, ids, log, vault, web, changes, news, limits, passwordCost } = options;
   const passwords = createPasswords({ ids, ...(passwordCost && { cost: passwordCost }) });
   const tokens = createUserTokens({ store, vault, clock, ids });
   const keys = createIssuerKeys({ web, clock });
   const issuers = createTrustedIssuers({ store, clock, changes, keys, web });
-  const issuerUsers = createIssuerUsers({ store, issuers, keys, clock, changes });
+  const issuerUsers = createIssuerUsers({ store, issuers, keys, clock, changes, news });
   const known = createKnownUsers({ store, clock, log, changes });
-  const sessions = createSessions({ store, clock, ids, log, changes, passwords, tokens, limits });
+  const sessions = createSessions({ store, clock, ids, log, changes, passwords, tokens, news, limits });
   const rates = createRateLimiter(clock);
   const deviceLogins = createDeviceLogins({ store, keys: options.keys, rates, clock, ids, log, home: options.defaultProject });
   return {
-    users: createUsers({ store, clock, ids, changes, passwords }),
+    users: createUsers({ store, clock, ids, changes, passwords, news }),
     sessions,
-    teams: createTeams({ store, clock, ids, changes }),
+    teams: createTeams({ store, clock, ids, changes, news }),
     issuers,
     userPrincipals: createUserPrincipals({ store, clock, users: known, tokens, issuerUsers }),
     rates,

@@ -8,8 +8,9 @@ import type { Log } from '../../ports/system/log.ts';
 import type { Store } from '../../ports/store.ts';
 import type { SessionRow, UserRow } from '../../ports/store/user-store.ts';
 import type { Changes } from '../changes.ts';
+import type { PlatformNews } from '../events/platform-news.ts';
 import type { Passwords } from './passwords.ts';
-import { normalEmail } from './users.ts';
+import { endSessions, normalEmail } from './users.ts';
 import type { UserTokens } from './user-tokens.ts';
 
 export interface SessionOwner {
@@ -61,10 +62,11 @@ export interface SessionsOptions {
   readonly changes: Changes;
   readonly passwords: Passwords;
   readonly tokens: UserTokens;
+  readonly news: PlatformNews;
   readonly limits: Pick<Limits, 'sessionDays' | 'sessionsPerUser'>;
 }
 
-export function createSessions({ store, clock, ids, log, changes, passwords, tokens, limits }: SessionsOptions): Sessions {
+export function createSessions({ store, clock, ids, log, changes, passwords, tokens, news, limits }: SessionsOptions): Sessions {
   const announce = ({ projectId, userId }: SessionOwner): void => changes.announce({ kind: 'user', projectId, userId });
   const timer = setInterval(() => void sweep(), SWEEP_EVERY_MS);
   timer.unref();
@@ -77,10 +79,13 @@ export function createSessions({ store, clock, ids, log, changes, passwords, tok
     }
   }
 
+  const end = ({ projectId, userId }: SessionOwner, row: SessionRow): Promise<boolean> =>
+    news.tell([news.session(row, 'delete')], (nouns) => nouns.sessions.delete(projectId, userId, row.id));
+
   async function endOldest(owner: SessionOwner): Promise<void> {
     const all = await store.sessions.listOf(owner.projectId, owner.userId);
     const beyond = all.slice(0, Math.max(0, all.length - limits.sessionsPerUser));
-    for (const { id } of beyond) await store.sessions.delete(owner.projectId, owner.userId, id);
+    for (const row of beyond) await end(owner, row);
     if (beyond.length > 0) announce(owner);
   }
 
@@ -100,7 +105,7 @@ export function createSessions({ store, clock, ids, log, changes, passwords, tok
         ip,
         userAgent: userAgent.slice(0, USER_AGENT_MAX),
       };
-      await store.sessions.insert(row);
+      await news.tell([news.session(row, 'create')], (nouns) => nouns.sessions.insert(row));
       await endOldest(row);
       return { row, secret };
     },
@@ -124,12 +129,13 @@ export function createSessions({ store, clock, ids, log, changes, passwords, tok
     },
 
     async delete(owner, id) {
-      if (!(await store.sessions.delete(owner.projectId, owner.userId, id))) throw sessionNotFound();
+      const row = await store.sessions.get(owner.projectId, id);
+      if (row === null || row.userId !== owner.userId || !(await end(owner, row))) throw sessionNotFound();
       announce(owner);
     },
 
     async deleteAll(owner) {
-      await store.sessions.deleteAll(owner.projectId, owner.userId);
+      await endSessions({ store, news }, owner);
       announce(owner);
     },
 

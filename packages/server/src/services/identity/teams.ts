@@ -5,6 +5,7 @@ import type { Ids } from '../../ports/system/ids.ts';
 import type { ListQuery, Page, Store } from '../../ports/store.ts';
 import type { MembershipRow, TeamRow } from '../../ports/store/user-store.ts';
 import type { Changes } from '../changes.ts';
+import type { PlatformNews } from '../events/platform-news.ts';
 import { userNotFound } from './users.ts';
 
 /** A team with the number of its members. */
@@ -38,11 +39,12 @@ export interface TeamsOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly changes: Changes;
+  readonly news: PlatformNews;
 }
 
 const ONLY_TOTAL: ListQuery = { filters: [], order: [], limit: 1, offset: 0, withTotal: true };
 
-export function createTeams({ store, clock, ids, changes }: TeamsOptions): Teams {
+export function createTeams({ store, clock, ids, changes, news }: TeamsOptions): Teams {
   const counted = async (row: TeamRow): Promise<Team> => ({
     row,
     members: (await store.memberships.list(row.projectId, row.id, ONLY_TOTAL)).total,
@@ -65,8 +67,9 @@ export function createTeams({ store, clock, ids, changes }: TeamsOptions): Teams
       if (id !== 'unique()' && !isCustomId(id)) throw new PlatformError('general_argument_invalid', CUSTOM_ID);
       const now = clock.now();
       const row: TeamRow = { id: id === 'unique()' ? ids.next() : id, createdAt: now, updatedAt: now, projectId, name };
-      await store.teams.insert(row);
-      return { row, members: 0 };
+      const team = { row, members: 0 };
+      await news.tell([news.team(team, 'create')], ({ teams }) => teams.insert(row));
+      return team;
     },
     get: async (projectId, id) => counted(await requireTeam(projectId, id)),
     async list(projectId, query) {
@@ -74,15 +77,17 @@ export function createTeams({ store, clock, ids, changes }: TeamsOptions): Teams
       return { rows: await Promise.all(rows.map(counted)), total };
     },
     async delete(projectId, id) {
-      if (!(await store.teams.delete(projectId, id))) await requireTeam(projectId, id);
+      const team = await counted(await requireTeam(projectId, id));
+      if (!(await news.tell([news.team(team, 'delete')], ({ teams }) => teams.delete(projectId, id)))) await requireTeam(projectId, id);
       changes.announce({ kind: 'user', projectId });
     },
     async addMember(projectId, teamId, { userId, roles }) {
-      await requireTeam(projectId, teamId);
-      if ((await store.users.get(projectId, userId)) === null) throw userNotFound(userId);
+      const { name: team } = await requireTeam(projectId, teamId);
+      const user = await store.users.get(projectId, userId);
+      if (user === null) throw userNotFound(userId);
       const now = clock.now();
       const row: MembershipRow = { id: ids.next(), createdAt: now, updatedAt: now, projectId, teamId, userId, roles: [...new Set(roles)] };
-      await store.memberships.insert(row);
+      await news.tell([news.membership({ row, team, user }, 'create')], ({ memberships }) => memberships.insert(row));
       changes.announce({ kind: 'user', projectId, userId });
       return row;
     },
@@ -96,8 +101,11 @@ export function createTeams({ store, clock, ids, changes }: TeamsOptions): Teams
       return store.memberships.listOf(projectId, userId);
     },
     async removeMember(projectId, teamId, id) {
-      const { userId } = await requireMember(projectId, teamId, id);
-      await store.memberships.delete(projectId, teamId, id);
+      const { name: team } = await requireTeam(projectId, teamId);
+      const row = await requireMember(projectId, teamId, id);
+      const { userId } = row;
+      const told = news.membership({ row, team, user: await store.users.get(projectId, userId) }, 'delete');
+      await news.tell([told], ({ memberships }) => memberships.delete(projectId, teamId, id));
       changes.announce({ kind: 'user', projectId, userId });
     },
   };

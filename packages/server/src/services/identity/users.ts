@@ -5,6 +5,7 @@ import type { Ids } from '../../ports/system/ids.ts';
 import type { ListQuery, Page, Store } from '../../ports/store.ts';
 import type { UserChange, UserRow } from '../../ports/store/user-store.ts';
 import type { Changes } from '../changes.ts';
+import type { PlatformNews } from '../events/platform-news.ts';
 import { ISSUER_ID_PREFIX } from './issuers/issuer-users.ts';
 import type { Passwords } from './passwords.ts';
 
@@ -56,9 +57,10 @@ export interface UsersOptions {
   readonly ids: Ids;
   readonly changes: Changes;
   readonly passwords: Passwords;
+  readonly news: PlatformNews;
 }
 
-export function createUsers({ store, clock, ids, changes, passwords }: UsersOptions): Users {
+export function createUsers({ store, clock, ids, changes, passwords, news }: UsersOptions): Users {
   return {
     async create(projectId, { id, email, password, name = '' }) {
       if (id !== 'unique()' && !isCustomId(id)) throw new PlatformError('general_argument_invalid', CUSTOM_ID);
@@ -85,7 +87,7 @@ export function createUsers({ store, clock, ids, changes, passwords }: UsersOpti
         subject: null,
         accessedAt: null,
       };
-      await store.users.insert(row);
+      await news.tell([news.user(row, 'create')], ({ users }) => users.insert(row));
       return row;
     },
 
@@ -98,6 +100,8 @@ export function createUsers({ store, clock, ids, changes, passwords }: UsersOpti
     list: (projectId, query, search) => store.users.list(projectId, query, search),
 
     async update(projectId, id, edit) {
+      const before = await store.users.get(projectId, id);
+      if (before === null) throw userNotFound(id);
       const now = clock.now();
       const { password, email, ...plain } = edit;
       const change: UserChange = {
@@ -106,18 +110,47 @@ export function createUsers({ store, clock, ids, changes, passwords }: UsersOpti
         ...(password !== undefined && { passwordHash: await passwords.hash(password), passwordUpdatedAt: now }),
         updatedAt: now,
       };
-      const row = await store.users.update(projectId, id, change);
+      const after = { ...before, ...change };
+      const told = changedAttributes(edit).map((attribute) => news.user(after, 'update', attribute));
+      const row = await news.tell(told, ({ users }) => users.update(projectId, id, change));
       if (row === null) throw userNotFound(id);
-      if (password !== undefined || edit.blocked === true) await store.sessions.deleteAll(projectId, id);
+      if (password !== undefined || edit.blocked === true) await endSessions({ store, news }, { projectId, userId: id });
       changes.announce({ kind: 'user', projectId, userId: id });
       return row;
     },
 
     async delete(projectId, id) {
-      if (!(await store.users.delete(projectId, id))) throw userNotFound(id);
+      const row = await store.users.get(projectId, id);
+      const deleted = row !== null && (await news.tell([news.user(row, 'delete')], ({ users }) => users.delete(projectId, id)));
+      if (!deleted) throw userNotFound(id);
       changes.announce({ kind: 'user', projectId, userId: id });
     },
   };
+}
+
+/** What events call the parts of an edit. */
+const EVENT_ATTRIBUTES: Readonly<Record<keyof UserEdit, string>> = {
+  name: 'name',
+  email: 'email',
+  password: 'password',
+  emailVerified: 'verification',
+  blocked: 'status',
+  labels: 'labels',
+  prefs: 'prefs',
+};
+
+function changedAttributes(edit: UserEdit): string[] {
+  return Object.entries(EVENT_ATTRIBUTES).flatMap(([part, attribute]) => (edit[part as keyof UserEdit] === undefined ? [] : [attribute]));
+}
+
+/** Ends every session of a user, and tells of each that was known. */
+export async function endSessions(
+  { store, news }: { readonly store: Pick<Store, 'sessions'>; readonly news: PlatformNews },
+  { projectId, userId }: { readonly projectId: string; readonly userId: string },
+): Promise<void> {
+  const known = await store.sessions.listOf(projectId, userId);
+  const told = known.map((row) => news.session(row, 'delete'));
+  await news.tell(told, ({ sessions }) => sessions.deleteAll(projectId, userId));
 }
 
 function checkedEmail(text: string): string {

@@ -50,6 +50,7 @@ export interface JobRunner {
 const NOT_NOW: ReadonlySet<ErrorCode> = new Set([
   'server_draining',
   'function_concurrency_exceeded',
+  'host_memory_exhausted',
   'general_rate_limit_exceeded',
   'store_unavailable',
 ]);
@@ -77,7 +78,10 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     },
     async settleLost(lost) {
       const now = clock.now();
-      const row: ExecutionRow = { ...lost.execution, ...failedWith('execution_interrupted', now) };
+      const row: ExecutionRow = {
+        ...lost.execution,
+        ...failedWith(lost.job.cancelRequested ? 'execution_canceled' : 'execution_interrupted', now),
+      };
       const message = `The server that ran attempt ${lost.job.attempt} is gone.`;
       await end(lost, { row, lines: [platformLine(now, message)], startedAt: lost.execution.updatedAt });
     },
@@ -181,12 +185,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
             runAt: now + decided.delayMs,
             facts: { ...job.facts, crashes: decided.crashes },
           },
-          decisions: [
-            decision(
-              'retry',
-              `Attempt ${job.attempt} ended with ${row.errorCode ?? 'no error'}; attempt ${job.attempt + 1} follows in ${(decided.delayMs / 1000).toFixed(1)} s.`,
-            ),
-          ],
+          decisions: [decision('retry', `Attempt ${job.attempt + 1} follows in ${(decided.delayMs / 1000).toFixed(1)} s.`)],
         };
     }
   }

@@ -33,6 +33,7 @@ export function startRetention({ store, clock, log, days }: { store: Store; cloc
           store.executions.deleteEndedBefore(before, AT_ONCE),
           store.events.deleteBefore(before, AT_ONCE),
           store.decisions.deleteBefore(before, AT_ONCE),
+          store.deliveries.deleteBefore(before, AT_ONCE),
         ]);
         if (stopped || deleted.every((count) => count < AT_ONCE)) return;
       }

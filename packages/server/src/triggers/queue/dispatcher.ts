@@ -39,6 +39,8 @@ export interface DispatcherOptions {
 const LEASE_MS = 15_000;
 /** Looking at an idle queue costs two seeks in partial indexes that are empty. */
 const LOOK_MS = 1000;
+/** While there is much to do, it is asked this often what is due. */
+const DUE_MS = 10;
 const GROUPS_MAX = 64;
 /** A function for which this server has no room is left alone for so long: handing back and taking again at once would spin. */
 const REST_MS = 1000;
@@ -56,6 +58,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let after: ReadyGroup | null = null;
   let lease: NodeLease | undefined;
   let looking = false;
+  /** What `nextDue` said, and when. */
+  let due: number | null = null;
+  let dueReadAt = Number.NEGATIVE_INFINITY;
   let lookAgain = false;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -118,14 +123,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   async function look(): Promise<void> {
     clearTimeout(timer);
-    let due: number | null = null;
     try {
       do {
         lookAgain = false;
-        await makeReady();
-        while (!stopped && (await takeSome()) > 0);
+        while (!stopped && (await takeSome()));
+        // After what is ready: that somebody has just enqueued, most of the time.
+        if (!lookAgain || performance.now() - dueReadAt > DUE_MS) await readDue();
+        if (due !== null && (await makeReady(due))) lookAgain = true;
       } while (lookAgain && !stopped);
-      due = await jobs.nextDue();
     } catch (error) {
       log.warn({ err: error }, 'Cannot look for executions in the queue; trying again');
     }
@@ -136,30 +141,37 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (lookAgain) wake();
   }
 
-  async function makeReady(): Promise<void> {
-    const due = await jobs.nextDue();
-    if (due === null) return;
-    const now = await nodes.now();
-    if (due > now) return;
-    while ((await jobs.promote(now, DUE_MAX)) === DUE_MAX);
-    while ((await jobs.expire(now, DUE_MAX)) === DUE_MAX);
+  async function readDue(): Promise<void> {
+    due = await jobs.nextDue();
+    dueReadAt = performance.now();
   }
 
-  /** @returns how many it took */
-  async function takeSome(): Promise<number> {
+  /** @returns whether anything was due */
+  async function makeReady(next: number): Promise<boolean> {
+    const now = await nodes.now();
+    if (next > now) return false;
+    while ((await jobs.promote(now, DUE_MAX)) === DUE_MAX);
+    while ((await jobs.expire(now, DUE_MAX)) === DUE_MAX);
+    await readDue();
+    return true;
+  }
+
+  /** @returns whether it took some and left some */
+  async function takeSome(): Promise<boolean> {
     const room = capacity - running.size;
     const mine = lease;
-    if (room <= 0 || mine === undefined) return 0;
+    if (room <= 0 || mine === undefined) return false;
     const groups = await jobs.groups(GROUPS_MAX, after);
-    if (groups.length === 0) return 0;
+    if (groups.length === 0) return false;
     after = groups.length === GROUPS_MAX ? (groups.at(-1) ?? null) : null;
     const takes = await share(groups, room);
-    if (takes.length === 0) return 0;
+    if (takes.length === 0) return false;
     const claimed = await jobs.claim({ nodeId: mine.id, now: clock.now(), takes });
     // The lease may have gone while the claim was under way: then another server decides on these, and they must not run here as well.
-    if (lease !== mine) return 0;
+    if (lease !== mine) return false;
     for (const job of claimed) begin(runner.run(job));
-    return claimed.length;
+    const seen = groups.reduce((sum, { ready }) => sum + ready, 0);
+    return claimed.length > 0 && (claimed.length < seen || groups.length === GROUPS_MAX);
   }
 
   async function share(groups: readonly ReadyGroup[], room: number): Promise<Take[]> {

@@ -4,6 +4,7 @@ import { join, posix } from 'node:path';
 import { describeConfigProblems, functionConfigSchema, type FunctionConfig } from '@martlet/protocol';
 import { findNodeAtLocation, parseTree, printParseErrorCode, getNodeValue, type ParseError } from 'jsonc-parser';
 import { z } from 'zod';
+import { eventPatternProblem } from '../../../domain/events/event-pattern.ts';
 import type { BuildProblem } from '../../../ports/builder.ts';
 import { BuildFailure, plainProblem, problemAt } from '../build-problems.ts';
 import { readConfigLiteral } from './config-literals.ts';
@@ -41,12 +42,24 @@ async function check(
   problem: (path: readonly PropertyKey[], message: string) => Promise<BuildProblem>,
 ): Promise<FunctionConfig> {
   const result = functionConfigSchema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    const deaf = result.data.events?.map(deafness).find((one) => one !== undefined);
+    if (deaf === undefined) return result.data;
+    throw new BuildFailure('function_config_invalid', [await problem(['events'], `${at}.events: ${deaf}`)]);
+  }
   const problems = result.error.issues.map((issue) => {
     const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
     return problem(path, describeConfigProblems(new z.ZodError([issue]), at));
   });
   throw new BuildFailure('function_config_invalid', await Promise.all(problems));
+}
+
+/** Why a function would never hear of such an event: a mistake that no log would ever tell of. */
+function deafness(pattern: string): string | undefined {
+  const problem = pattern.startsWith('functions.')
+    ? 'a function cannot listen to events of functions, of which it is one'
+    : eventPatternProblem(pattern);
+  return problem === undefined ? undefined : `cannot listen to "${pattern}": ${problem}`;
 }
 
 interface SettingsFile {

@@ -1,56 +1,23 @@
 /** Reads JSON from public addresses: resolves a name, checks what it means, and dials exactly that. */
 import { request as requestPlain, type IncomingMessage } from 'node:http';
 import { request as requestTls } from 'node:https';
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
-import { addressDenial, parseAddressRanges } from '../../../domain/egress-address.ts';
 import type { WebReader } from '../../../ports/web-reader.ts';
-import { createDnsResolver } from '../dns-resolver.ts';
-import { createOwnAddresses } from '../own-addresses.ts';
+import { createOpenAddresses, fixedLookup, type Address, type OpenAddressesOptions } from './open-addresses.ts';
 
 const TIMEOUT_MS = 5000;
 const BYTES_MAX = 1_048_576;
 
-export interface WebReaderOptions {
-  /** Hosts, with port or without, that may be private and without TLS. */
-  readonly privateHosts: readonly string[];
-  /** Ranges that are closed although they are public. */
-  readonly extraDenied: readonly string[];
-}
-
-type Address = { readonly address: string; readonly family: number };
-
-export function createWebReader({ privateHosts, extraDenied }: WebReaderOptions): WebReader {
-  const hosts = new Set(privateHosts.map((host) => host.toLowerCase()));
-  const resolve = createDnsResolver();
-  const own = createOwnAddresses();
-  const closed = parseAddressRanges(extraDenied);
-  const isPrivateHost = (host: string): boolean => hosts.has(host.toLowerCase()) || hosts.has(host.toLowerCase().replace(/:\d+$/, ''));
-
-  async function addressesOf(url: URL): Promise<readonly Address[]> {
-    const name = url.hostname.replace(/^\[|\]$/g, '');
-    if (isPrivateHost(url.host)) return lookup(name, { all: true });
-    const literal = isIP(name);
-    const found = literal === 0 ? await resolve(name) : [{ address: name, family: literal }];
-    const denied = [...own(), ...closed];
-    const open = found.filter(({ address }) => addressDenial(address, denied) === undefined);
-    if (open.length > 0) return open;
-    const [first] = found;
-    throw new Error(
-      first === undefined
-        ? 'the name has no address'
-        : `${first.address} is ${addressDenial(first.address, denied)}, and only public addresses are dialled`,
-    );
-  }
-
+export function createWebReader(options: OpenAddressesOptions): WebReader {
+  const addresses = createOpenAddresses(options);
   return {
-    isPrivateHost,
+    isPrivateHost: addresses.isPrivateHost,
     async readJson(text) {
       const url = new URL(text);
       const cannot = (reason: string, cause?: unknown) => new Error(`Cannot read ${url.origin}${url.pathname}: ${reason}`, { cause });
-      if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isPrivateHost(url.host))) throw cannot('it is not an https URL');
+      const problem = addresses.urlProblem(url);
+      if (problem !== undefined) throw cannot(problem);
       try {
-        return await read(url, await addressesOf(url));
+        return await read(url, await addresses.of(url));
       } catch (error) {
         throw cannot(error instanceof Error ? error.message : String(error), error);
       }
@@ -68,12 +35,7 @@ function read(url: URL, addresses: readonly Address[]): Promise<unknown> {
         agent: false,
         headers: { accept: 'application/json', 'accept-encoding': 'identity' },
         signal,
-        // The addresses that were checked, and no others.
-        lookup: (_name, { all }, done) => {
-          const [first = { address: '', family: 4 }] = addresses;
-          if (all === true) done(null, [...addresses]);
-          else done(null, first.address, first.family);
-        },
+        lookup: fixedLookup(addresses),
       },
       (response) => readWhole(response).then(resolve, reject),
     );

@@ -44,6 +44,7 @@ create table events (
   updated_at ${real} not null,
   project_id text not null,
   source text not null,
+  key text not null,
   type text not null,
   subject text not null,
   time ${real} not null,
@@ -55,7 +56,7 @@ create table events (
   hops ${int} not null,
   dispatched_at ${real},
   started ${int} not null,
-  unique (project_id, source, id)
+  unique (project_id, key)
 )${strict};
 create index events_by_project on events (project_id, created_at);
 create index events_by_time on events (created_at);
@@ -70,12 +71,14 @@ create table webhooks (
   name text not null,
   direction text not null,
   enabled ${int} not null,
-  kind text not null,
   url text not null,
   events text not null,
-  secret text not null,
+  hears_executions ${int} not null,
+  verify text,
+  secrets text not null,
   unique (project_id, id)
 )${strict};
+create index webhooks_sending on webhooks (project_id) where direction = 'out' and enabled = 1;
 
 create table webhook_deliveries (
   seq ${seq},
@@ -86,15 +89,18 @@ create table webhook_deliveries (
   webhook_id text not null,
   event_id text not null,
   event_source text not null,
+  event_type text not null,
   status text not null,
   attempt ${int} not null,
+  tries ${int} not null,
   next_at ${real},
   response_status ${int} not null,
   error text not null,
-  foreign key (project_id, webhook_id) references webhooks (project_id, id) on delete cascade,
-  unique (project_id, webhook_id, event_source, event_id)
+  ended_at ${real},
+  foreign key (project_id, webhook_id) references webhooks (project_id, id) on delete cascade
 )${strict};
 create index webhook_deliveries_due on webhook_deliveries (next_at) where next_at is not null;
 create index webhook_deliveries_by_webhook on webhook_deliveries (project_id, webhook_id, created_at);
+create index webhook_deliveries_ended on webhook_deliveries (ended_at) where ended_at is not null;
 `,
 };

@@ -1,9 +1,11 @@
 /** How ready jobs are found and taken. */
-import { PostgresAdapter, sql, type RawBuilder } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { READY_COUNT_MAX, type ClaimedJob, type ReadyGroup, type Take, type TakenJob } from '../../../ports/store/job-store.ts';
+import { isPostgres } from '../dialect/dialect.ts';
 import { decodeRequest, decodeTaken, type RawExecution } from './job-rows.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
+import { valuesTable } from '../dialect/values-table.ts';
 
 /** Functions in turn from `after` on, each found by one seek, however many jobs the ones before it have. */
 export async function readyGroups(
@@ -50,6 +52,7 @@ export async function claimJobs(
   db: Database,
   { nodeId, now, takes }: { nodeId: string; now: number; takes: readonly Take[] },
 ): Promise<readonly ClaimedJob[]> {
+  if (isPostgres(db)) return claimAtOnce(db, { nodeId, now, takes });
   const taken: TakenJob[] = [];
   for (const take of takes) taken.push(...(await takeSome(db, take, nodeId)));
   if (taken.length === 0) return [];
@@ -62,30 +65,83 @@ export async function claimJobs(
   const ids = taken.map(({ job }) => job.executionId);
   const requests = await db.selectFrom('execution_requests').selectAll().where('execution_id', 'in', ids).execute();
   const requestOf = new Map(requests.map((row) => [row.execution_id, row]));
-  return taken.map((job) => {
-    const row = requestOf.get(job.job.executionId);
-    if (row === undefined) throw new Error(`The job ${job.job.executionId} has no request.`);
-    return { ...job, request: decodeRequest(row.request), body: row.body };
-  });
+  return taken.map((job) => withRequest(job, requestOf.get(job.job.executionId)));
+}
+
+function withRequest(taken: TakenJob, row: { readonly request: string | null; readonly body: Uint8Array | null } | undefined): ClaimedJob {
+  if (row === undefined || row.request === null || row.body === null) throw new Error(`The job ${taken.job.executionId} has no request.`);
+  return { ...taken, request: decodeRequest(row.request), body: row.body };
 }
 
 async function takeSome(db: Database, { projectId, functionId, count, concurrency }: Take, nodeId: string): Promise<TakenJob[]> {
   const key = ownerKey(projectId, functionId);
-  if (!(await mayClaim(db, key))) return [];
   const room = sql`${concurrency} - (select count(*) from executions where queue = 'taken' and function_key = ${key})`;
-  // Chosen apart: within the condition of the update PostgreSQL may run the choice anew for each row, and take too many.
   const { rows } = await sql<RawExecution>`
     with chosen as materialized (
       select seq from executions as candidate
-      where queue = 'ready' and function_key = ${key} and project_id = ${projectId} and function_id = ${functionId}
-        and (concurrency_key is null or (not exists (${keyTaken}) and not exists (${keyBefore})))
+      where queue = 'ready' and function_key = ${key} and project_id = ${projectId} and function_id = ${functionId} and ${keyFree}
       order by priority desc, run_at, seq
-      limit ${atMost(db, count, room)} ${isPostgres(db) ? sql`for update skip locked` : sql``}
+      limit max(0, min(${count}, ${room}))
     )
-    update executions set queue = 'taken', status = 'processing', attempt = attempt + 1, fence = fence + 1, node_id = ${nodeId}, cancel_requested = 0
-    where seq in (select seq from chosen) and queue = 'ready'
+    update executions set ${takenColumns(nodeId)} where seq in (select seq from chosen) and queue = 'ready'
     returning *`.execute(db);
   return rows.map(decodeTaken);
+}
+
+const takenColumns = (nodeId: string) =>
+  sql`queue = 'taken', status = 'processing', attempt = attempt + 1, fence = fence + 1, node_id = ${nodeId}, cancel_requested = 0`;
+
+/**
+ * All functions, their attempts and requests in one statement, after one that locks: what is counted as taken must be
+ * counted after the lock was given, and a statement sees what was committed when it began.
+ */
+async function claimAtOnce(
+  db: Database,
+  { nodeId, now, takes }: { nodeId: string; now: number; takes: readonly Take[] },
+): Promise<readonly ClaimedJob[]> {
+  const mine = await lockedTakes(db, takes);
+  if (mine.length === 0) return [];
+  const cells = mine.map(({ projectId, functionId, count, concurrency }) => [
+    ownerKey(projectId, functionId),
+    projectId,
+    functionId,
+    count,
+    concurrency,
+  ]);
+  const room = sql`takes.concurrency - (select count(*) from executions where queue = 'taken' and function_key = takes.key)`;
+  // Chosen apart: within the condition of the update PostgreSQL may run the choice anew for each row, and take too many.
+  const { rows } = await sql<RawExecution & { sent: string | null; sent_body: Uint8Array | null }>`
+    with ${valuesTable(db, 'takes', { types: takeTypes, rows: cells })},
+    chosen as materialized (
+      select picked.seq from takes cross join lateral (
+        select seq from executions as candidate
+        where queue = 'ready' and function_key = takes.key and project_id = takes.project_id and function_id = takes.function_id and ${keyFree}
+        order by priority desc, run_at, seq
+        limit greatest(0, least(takes.count, ${room}))
+        for update skip locked
+      ) as picked
+    ),
+    taken as (update executions set ${takenColumns(nodeId)} where seq in (select seq from chosen) and queue = 'ready' returning *),
+    begun as (insert into execution_attempts (execution_id, number, fence, node_id, started_at)
+      select id, attempt, fence, node_id, cast(${now} as double precision) from taken)
+    select taken.*, execution_requests.request as sent, execution_requests.body as sent_body
+    from taken left join execution_requests on execution_requests.execution_id = taken.id
+    order by taken.priority desc, taken.run_at, taken.seq`.execute(db);
+  return rows.map((row) => withRequest(decodeTaken(row), { request: row.sent, body: row.sent_body }));
+}
+
+const takeTypes = { key: 'bigint', project_id: 'text', function_id: 'text', count: 'bigint', concurrency: 'bigint' } as const;
+
+/**
+ * Of several nodes one claims from a function at a time; so the count of what is taken holds, and two jobs with one key
+ * are not taken at once. Another node comes back in its next round.
+ */
+async function lockedTakes(db: Database, takes: readonly Take[]): Promise<readonly Take[]> {
+  const keys = takes.map(({ projectId, functionId }) => ownerKey(projectId, functionId));
+  const { rows } = await sql<{ locked: boolean }>`
+    select pg_try_advisory_xact_lock(key) as locked from unnest(cast(${keys} as bigint[])) with ordinality as asked(key, number)
+    order by number`.execute(db);
+  return takes.filter((_, index) => rows[index]?.locked === true);
 }
 
 const sameKey = sql`other.function_key = candidate.function_key and other.concurrency_key = candidate.concurrency_key`;
@@ -94,18 +150,5 @@ const keyBefore = sql`select 1 from executions as other where other.queue = 'rea
   and ${sameKey}
   and (other.priority > candidate.priority or (other.priority = candidate.priority and (other.run_at, other.seq) < (candidate.run_at, candidate.seq)))`;
 
-/** A negative limit means "all" to SQLite and is an error to PostgreSQL. */
-const atMost = (db: Database, count: number, room: RawBuilder<unknown>) =>
-  isPostgres(db) ? sql`greatest(0, least(${count}, ${room}))` : sql`max(0, min(${count}, ${room}))`;
-
-/**
- * Of several nodes one claims from a function at a time; so the count of what is taken holds, and two jobs with one key
- * are not taken at once. Another node comes back in its next round.
- */
-async function mayClaim(db: Database, key: number): Promise<boolean> {
-  if (!isPostgres(db)) return true;
-  const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(${key}) as locked`.execute(db);
-  return rows[0]?.locked === true;
-}
-
-export const isPostgres = (db: Database): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
+/** Free of its concurrency key: no job with the same one is taken, or stands before it. */
+const keyFree = sql`(concurrency_key is null or (not exists (${keyTaken}) and not exists (${keyBefore})))`;

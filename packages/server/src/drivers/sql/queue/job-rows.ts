@@ -4,6 +4,7 @@ import type { JobFacts, JobRequest, JobRow, NewJob, QueueState } from '../../../
 import { appendExecution, decodeExecution, executionColumns } from '../executions.ts';
 import type { Cell } from '../row-codec.ts';
 import type { ExecutionTable } from '../schema.ts';
+import type { ValueType } from '../dialect/values-table.ts';
 
 export type RawExecution = Selectable<ExecutionTable>;
 
@@ -18,6 +19,16 @@ export const jobColumns = [
   'concurrency_key',
   'job',
 ] as const;
+
+const reals: ReadonlySet<string> = new Set(['created_at', 'updated_at', 'run_ms', 'ended_at', 'run_at', 'expires_at']);
+const wholes: ReadonlySet<string> = new Set(['project_key', 'function_key', 'response_status', 'priority', 'attempt', 'fence']);
+
+/** Types of columns of an execution, for a table of values. */
+export function typesOf(columns: readonly string[]): Readonly<Record<string, ValueType>> {
+  return Object.fromEntries(
+    columns.map((column) => [column, reals.has(column) ? 'double precision' : wholes.has(column) ? 'bigint' : 'text'] as const),
+  );
+}
 
 export function encodeJob(job: NewJob): Cell[] {
   const cells: Cell[] = [];

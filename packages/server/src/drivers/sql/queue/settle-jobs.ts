@@ -1,52 +1,77 @@
 /** How attempts end. Every statement carries the fence: a node that comes too late changes nothing. */
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { JobEnd, JobStore } from '../../../ports/store/job-store.ts';
+import { isPostgres } from '../dialect/dialect.ts';
+import { appendEvents } from '../triggers/append-events.ts';
 import { appendDecisions } from './decisions.ts';
 import { appendExecution, changingExecutionColumns, executionColumns } from '../executions.ts';
 import type { Cell } from '../row-codec.ts';
+import { typesOf } from './job-rows.ts';
 import type { Database } from '../schema.ts';
-import { valuesTable, type ValueType } from '../values-table.ts';
+import { valuesTable, type ValueType } from '../dialect/values-table.ts';
 
-const numbers: ReadonlySet<string> = new Set(['created_at', 'updated_at', 'run_ms', 'ended_at']);
-const whole: ReadonlySet<string> = new Set(['project_key', 'function_key', 'response_status']);
 const endTypes: Readonly<Record<string, ValueType>> = {
-  ...Object.fromEntries(
-    executionColumns.map((column) => [column, numbers.has(column) ? 'double precision' : whole.has(column) ? 'bigint' : 'text'] as const),
-  ),
-  fence: 'bigint',
-  queue: 'text',
-  run_at: 'double precision',
-  job: 'text',
+  ...typesOf(executionColumns),
+  ...typesOf(['fence', 'queue', 'run_at', 'job']),
+  attempt_ended_at: 'double precision',
+  attempt_error: 'text',
+  lines: 'text',
 };
 const endColumns = sql.raw([...changingExecutionColumns, 'queue'].map((column) => `${column} = ended.${column}`).join(', '));
 
 export async function settleJobs(db: Database, batch: readonly JobEnd[]): Promise<readonly boolean[]> {
   if (batch.length === 0) return [];
-  const { rows } = await sql<{ id: string; fence: number }>`
-    with ${valuesTable('ended', endTypes, batch.map(endCells))}
-    update executions set ${endColumns}, node_id = null,
-      run_at = coalesce(ended.run_at, executions.run_at), job = coalesce(ended.job, executions.job)
-    from ended where executions.id = ended.id and executions.fence = ended.fence and executions.queue = 'taken'
-    returning executions.id as id, executions.fence as fence`.execute(db);
+  const ended = valuesTable(db, 'ended', { types: endTypes, rows: batch.map(endCells) });
+  const { rows } = await (isPostgres(db) ? settleAtOnce(ended) : sql<Held>`with ${ended} ${endExecutions}`).execute(db);
   const held = new Set(rows.map((row) => `${row.id} ${row.fence}`));
   const settled = batch.filter((end) => held.has(signOf(end)));
-  await endAttempts(db, batch);
-  await appendLines(db, settled);
-  await forgetRequests(db, settled);
+  if (!isPostgres(db)) {
+    await endAttempts(db, batch);
+    await appendLines(db, settled);
+    await forgetRequests(db, settled);
+  }
   await appendDecisions(
     db,
     settled.flatMap((end) => end.decisions),
   );
+  await appendEvents(
+    db,
+    settled.flatMap(({ told = [] }) => told),
+  );
   return batch.map((end) => held.has(signOf(end)));
+}
+
+interface Held {
+  readonly id: string;
+  readonly fence: number;
+}
+
+const endExecutions = sql`update executions set ${endColumns}, node_id = null,
+  run_at = coalesce(ended.run_at, executions.run_at), job = coalesce(ended.job, executions.job)
+  from ended where executions.id = ended.id and executions.fence = ended.fence and executions.queue = 'taken'
+  returning executions.id as id, executions.fence as fence`;
+
+/** The same four changes as one statement, which PostgreSQL can: one round trip in place of four. */
+function settleAtOnce(ended: RawBuilder<unknown>): RawBuilder<Held> {
+  return sql<Held>`with ${ended},
+    held as (${endExecutions}),
+    attempts as (update execution_attempts set ended_at = ended.attempt_ended_at, error_code = ended.attempt_error
+      from ended where execution_attempts.execution_id = ended.id and execution_attempts.fence = ended.fence),
+    written as (insert into execution_logs (execution_id, lines)
+      select ended.id, ended.lines from ended join held on held.id = ended.id and held.fence = ended.fence where ended.lines is not null),
+    forgotten as (delete from execution_requests using ended, held
+      where execution_requests.execution_id = ended.id and held.id = ended.id and held.fence = ended.fence and ended.status = 'completed')
+    select id, fence from held`;
 }
 
 const signOf = (end: { readonly executionId: string; readonly fence: number }): string => `${end.executionId} ${end.fence}`;
 
-function endCells({ execution, fence, next }: JobEnd): Cell[] {
+function endCells({ execution, fence, next, attempt, lines }: JobEnd): Cell[] {
   const cells: Cell[] = [];
   appendExecution(cells, execution);
   const facts = next.state === null ? null : JSON.stringify(next.facts);
   cells.push(fence, next.state, 'runAt' in next ? next.runAt : null, facts);
+  cells.push(attempt.endedAt, attempt.errorCode, lines.length === 0 ? null : JSON.stringify(lines));
   return cells;
 }
 
@@ -54,7 +79,7 @@ function endCells({ execution, fence, next }: JobEnd): Cell[] {
 async function endAttempts(db: Database, batch: readonly JobEnd[]): Promise<void> {
   const rows = batch.map(({ executionId, fence, attempt }) => [executionId, fence, attempt.endedAt, attempt.errorCode]);
   const types = { id: 'text', fence: 'bigint', ended_at: 'double precision', error_code: 'text' } as const;
-  await sql`with ${valuesTable('ended', types, rows)}
+  await sql`with ${valuesTable(db, 'ended', { types, rows })}
     update execution_attempts set ended_at = ended.ended_at, error_code = ended.error_code
     from ended where execution_attempts.execution_id = ended.id and execution_attempts.fence = ended.fence`.execute(db);
 }
@@ -76,12 +101,8 @@ async function forgetRequests(db: Database, settled: readonly JobEnd[]): Promise
 
 export async function addJobLines(db: Database, batch: Parameters<JobStore['addLines']>[0]): Promise<void> {
   if (batch.length === 0) return;
-  const { rows } = await sql<{ id: string; fence: number }>`
-    with ${valuesTable(
-      'written',
-      { id: 'text', fence: 'bigint' },
-      batch.map(({ executionId, fence }) => [executionId, fence]),
-    )}
+  const { rows } = await sql<Held>`
+    with ${fencesTable(db, 'written', batch)}
     select executions.id as id, executions.fence as fence from executions
     join written on executions.id = written.id and executions.fence = written.fence where executions.queue = 'taken'`.execute(db);
   const held = new Set(rows.map((row) => `${row.id} ${row.fence}`));
@@ -93,15 +114,15 @@ export async function addJobLines(db: Database, batch: Parameters<JobStore['addL
 
 export async function releaseJobs(db: Database, batch: Parameters<JobStore['release']>[0]): Promise<void> {
   if (batch.length === 0) return;
-  const given = valuesTable(
-    'given',
-    { id: 'text', fence: 'bigint' },
-    batch.map(({ executionId, fence }) => [executionId, fence]),
-  );
-  const { rows } = await sql<{ id: string; fence: number }>`with ${given}
+  const { rows } = await sql<Held>`with ${fencesTable(db, 'given', batch)}
     update executions set queue = 'ready', status = 'waiting', attempt = attempt - 1, node_id = null
     from given where executions.id = given.id and executions.fence = given.fence and executions.queue = 'taken'
     returning executions.id as id, executions.fence as fence`.execute(db);
   for (const row of rows)
     await db.deleteFrom('execution_attempts').where('execution_id', '=', row.id).where('fence', '=', Number(row.fence)).execute();
+}
+
+function fencesTable(db: Database, name: string, batch: readonly { readonly executionId: string; readonly fence: number }[]) {
+  const types = { id: 'text', fence: 'bigint' } as const;
+  return valuesTable(db, name, { types, rows: batch.map(({ executionId, fence }) => [executionId, fence]) });
 }

@@ -1,31 +1,14 @@
 /** Statements about events. */
-import { sql, type Insertable } from 'kysely';
+import { sql } from 'kysely';
 import type { eventAttributes } from '../../../domain/list-attributes.ts';
 import type { ListQuery, Page } from '../../../ports/store.ts';
 import type { EventDispatch, EventRow } from '../../../ports/store/event-store.ts';
 import { listPage, type AttributeColumns } from '../list-page.ts';
 import { enqueueJobs } from '../queue/enqueue.ts';
-import { createRowCodec, json, plain } from '../row-codec.ts';
-import type { Database, EventTable } from '../schema.ts';
-
-const codec = createRowCodec<EventRow, Insertable<EventTable>>({
-  id: plain('id'),
-  createdAt: plain('created_at'),
-  updatedAt: plain('updated_at'),
-  projectId: plain('project_id'),
-  source: plain('source'),
-  type: plain('type'),
-  subject: plain('subject'),
-  time: plain('time'),
-  contentType: plain('content_type'),
-  data: plain('data'),
-  origin: plain('origin'),
-  fired: json('fired'),
-  userId: plain('user_id'),
-  hops: plain('hops'),
-  dispatchedAt: plain('dispatched_at'),
-  started: plain('started'),
-});
+import type { Database } from '../schema.ts';
+import { eventCodec } from './append-events.ts';
+import { insertDeliveries } from './deliveries.ts';
+import { eventKey } from './event-key.ts';
 
 const attributes: AttributeColumns<typeof eventAttributes> = {
   $id: { value: sql.ref('id') },
@@ -38,20 +21,6 @@ const attributes: AttributeColumns<typeof eventAttributes> = {
   origin: { value: sql.ref('origin') },
 };
 
-export async function appendEvents(db: Database, batch: readonly EventRow[]): Promise<readonly boolean[]> {
-  const answers: boolean[] = [];
-  for (const row of batch) {
-    const inserted = await db
-      .insertInto('events')
-      .values(codec.encode(row))
-      .onConflict((conflict) => conflict.columns(['project_id', 'source', 'id']).doNothing())
-      .returning('seq')
-      .executeTakeFirst();
-    answers.push(inserted !== undefined);
-  }
-  return answers;
-}
-
 interface EventAt {
   readonly projectId: string;
   readonly source: string;
@@ -63,17 +32,16 @@ export async function getEvent(db: Database, at: EventAt): Promise<EventRow | nu
     .selectFrom('events')
     .selectAll()
     .where('project_id', '=', at.projectId)
-    .where('source', '=', at.source)
-    .where('id', '=', at.id)
+    .where('key', '=', eventKey(at))
     .executeTakeFirst();
-  return raw === undefined ? null : codec.decode(raw);
+  return raw === undefined ? null : eventCodec.decode(raw);
 }
 
 export function listEvents(db: Database, at: { projectId: string; query: ListQuery }): Promise<Page<EventRow>> {
   const scope = [sql`project_id = ${at.projectId}`];
   return listPage(
     db,
-    { noun: 'Event', table: 'events', scope, attributes, insertion: ['created_at', 'seq'], decode: codec.decode },
+    { noun: 'Event', table: 'events', scope, attributes, insertion: ['created_at', 'seq'], decode: eventCodec.decode },
     at.query,
   );
 }
@@ -86,7 +54,7 @@ export async function pendingEvents(db: Database, limit: number): Promise<readon
     .orderBy('seq')
     .limit(limit)
     .execute();
-  return raws.map((raw) => codec.decode(raw));
+  return raws.map((raw) => eventCodec.decode(raw));
 }
 
 export async function dispatchEvent(db: Database, what: EventDispatch): Promise<boolean> {
@@ -94,12 +62,12 @@ export async function dispatchEvent(db: Database, what: EventDispatch): Promise<
     .updateTable('events')
     .set({ dispatched_at: what.now, updated_at: what.now, started: what.jobs.length })
     .where('project_id', '=', what.projectId)
-    .where('source', '=', what.source)
-    .where('id', '=', what.id)
+    .where('key', '=', eventKey(what))
     .where('dispatched_at', 'is', null)
     .executeTakeFirst();
   if (result.numUpdatedRows === 0n) return false;
   await enqueueJobs(db, { batch: what.jobs, decisions: what.decisions });
+  await insertDeliveries(db, what.deliveries ?? []);
   return true;
 }
 

@@ -6,9 +6,10 @@ import type { FunctionRow, ListQuery, Page } from '../../../ports/store.ts';
 import type { ScheduleAdvance, ScheduleChange, ScheduleRow } from '../../../ports/store/schedule-store.ts';
 import { listPage, type AttributeColumns } from '../list-page.ts';
 import { enqueueJobs } from '../queue/enqueue.ts';
-import { createRowCodec, flag, json, plain } from '../row-codec.ts';
+import { createRowCodec, flag, json, plain, type Cell } from '../row-codec.ts';
 import type { Database, ScheduleTable } from '../schema.ts';
 import { StoreFault, violationMeans } from '../store-fault.ts';
+import { valuesTable } from '../dialect/values-table.ts';
 
 const codec = createRowCodec<ScheduleRow, Insertable<ScheduleTable>>({
   id: plain('id'),
@@ -131,20 +132,40 @@ export async function nextDueSchedule(db: Database): Promise<number | null> {
 }
 
 export async function advanceSchedules(db: Database, batch: readonly ScheduleAdvance[]): Promise<readonly boolean[]> {
-  const answers: boolean[] = [];
-  for (const { projectId, id, from, change } of batch) {
-    const result = await db
-      .updateTable('schedules')
-      .set(codec.encodeChange(change))
-      .where('project_id', '=', projectId)
-      .where('id', '=', id)
-      .where('cursor_at', '=', from)
-      .executeTakeFirst();
-    answers.push(result.numUpdatedRows > 0n);
-  }
+  if (batch.length === 0) return [];
+  const rows = batch.map(advancedCells);
+  const columns = sql.raw(advancedColumns.map((column) => `${column} = advanced.${column}`).join(', '));
+  const { rows: moved } = await sql<{ project_id: string; id: string }>`
+    with ${valuesTable(db, 'advanced', { types: advancedTypes, rows })}
+    update schedules set ${columns} from advanced
+    where schedules.project_id = advanced.project and schedules.id = advanced.schedule and schedules.cursor_at = advanced.moved_from
+    returning schedules.project_id as project_id, schedules.id as id`.execute(db);
+  const first = new Set(moved.map((row) => `${row.project_id} ${row.id}`));
+  const answers = batch.map(({ projectId, id }) => first.has(`${projectId} ${id}`));
   const won = batch.filter((_, index) => answers[index]);
   await enqueueJobs(db, { batch: won.flatMap(({ jobs }) => jobs), decisions: won.flatMap(({ decisions }) => decisions) });
   return answers;
+}
+
+const advancedTypes = {
+  project: 'text',
+  schedule: 'text',
+  moved_from: 'double precision',
+  cursor_at: 'double precision',
+  next_due: 'double precision',
+  ran: 'bigint',
+  missed: 'bigint',
+  caught_up: 'bigint',
+  skipped: 'bigint',
+  last_tick: 'double precision',
+  last_execution_id: 'text',
+  open: 'text',
+} as const;
+const advancedColumns = Object.keys(advancedTypes).slice(3);
+
+function advancedCells({ projectId, id, from, change }: ScheduleAdvance): Cell[] {
+  const { cursor, nextDue, ran, missed, caughtUp, skipped, lastTick, lastExecutionId, open } = change;
+  return [projectId, id, from, cursor, nextDue, ran, missed, caughtUp, skipped, lastTick, lastExecutionId, JSON.stringify(open)];
 }
 
 /** Brings the schedule that stands in the settings of a function in line with them, in the same commit. */
@@ -159,6 +180,8 @@ export async function followSettings(db: Database, fn: FunctionRow): Promise<voi
   if (old?.expression === fn.schedule && old.timezone === fn.timezone) return;
   const row = settingsSchedule(fn);
   if (old === null) return insertSchedule(db, row);
-  const { name, expression, timezone, cursor, nextDue, updatedAt } = row;
+  const { name, expression, timezone, cursor, updatedAt } = row;
+  // One that is paused stays so, whatever its times are now.
+  const nextDue = old.enabled ? row.nextDue : null;
   await updateSchedule(db, { ...at, change: { name, expression, timezone, cursor, nextDue, updatedAt } });
 }

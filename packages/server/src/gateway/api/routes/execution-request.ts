@@ -4,7 +4,7 @@ import { z } from '@hono/zod-openapi';
 import { HEADERS_PROBLEM, flattenHeaders } from '../../../domain/contract/execution-headers.ts';
 import { parseDate } from '../../../domain/contract/dates.ts';
 import type { ApiContext } from '../api-context.ts';
-import { looseBoolean, oneOf, refuseInvalid, text, whole } from '../params.ts';
+import { looseBoolean, looseWhole, oneOf, refuseInvalid, text } from '../params.ts';
 
 const BODY_MAX = 10_485_760;
 const HEADERS_TEXT_MAX = 65_535;
@@ -22,8 +22,8 @@ export const executionBody = z.object({
     .nullish()
     .openapi({ type: 'object', description: 'Headers of the request; names of letters, digits and hyphens' }),
   scheduledAt: text(0, 100).nullish().openapi({ description: 'When to execute, later: a date of the next 366 days' }),
-  expiresIn: whole(1, EXPIRY_MAX_SECONDS).nullish().openapi({ description: 'Seconds after which it is no longer worth running' }),
-  priority: whole(-100, 100).nullish().openapi({ description: 'Higher runs first, within the function; default 0' }),
+  expiresIn: looseWhole(1, EXPIRY_MAX_SECONDS).nullish().openapi({ description: 'Seconds after which it is no longer worth running' }),
+  priority: looseWhole(-100, 100).nullish().openapi({ description: 'Higher runs first, within the function; default 0' }),
   concurrencyKey: text(1, 255).nullish().openapi({ description: 'Of one function, one execution with the same key runs at a time' }),
 });
 

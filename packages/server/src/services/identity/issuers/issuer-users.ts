@@ -7,6 +7,7 @@ import type { Clock } from '../../../ports/system/clock.ts';
 import type { Store } from '../../../ports/store.ts';
 import type { UserRow } from '../../../ports/store/user-store.ts';
 import type { Changes } from '../../changes.ts';
+import type { PlatformNews } from '../../events/platform-news.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import type { TrustedIssuers } from './trusted-issuers.ts';
 import { CLOCK_SKEW_SECONDS, invalidToken, reasonOf } from '../user-tokens.ts';
@@ -29,9 +30,10 @@ export interface IssuerUsersOptions {
   readonly keys: IssuerKeys;
   readonly clock: Clock;
   readonly changes: Changes;
+  readonly news: PlatformNews;
 }
 
-export function createIssuerUsers({ store, issuers, keys, clock, changes }: IssuerUsersOptions): IssuerUsers {
+export function createIssuerUsers({ store, issuers, keys, clock, changes, news }: IssuerUsersOptions): IssuerUsers {
   async function verify(issuer: TrustedIssuer, token: string): Promise<Readonly<Record<string, unknown>>> {
     try {
       const { payload } = await jwtVerify(token, keys.finderOf(issuer), {
@@ -57,7 +59,9 @@ export function createIssuerUsers({ store, issuers, keys, clock, changes }: Issu
     if (found === null) return provision(projectId, { issuer: issuer.issuer, subject, labels, claims });
     // Without a claim for them, labels are what the project itself has set.
     if (issuer.labelsClaim === '' || sameTexts(found.labels, labels)) return found;
-    const changed = await store.users.update(projectId, found.id, { labels, updatedAt: clock.now() });
+    const change = { labels, updatedAt: clock.now() };
+    const told = news.user({ ...found, ...change }, 'update', 'labels');
+    const changed = await news.tell([told], ({ users }) => users.update(projectId, found.id, change));
     changes.announce({ kind: 'user', projectId, userId: found.id });
     return changed ?? found;
   }
@@ -65,7 +69,7 @@ export function createIssuerUsers({ store, issuers, keys, clock, changes }: Issu
   async function provision(projectId: string, facts: NewIssuerUser): Promise<UserRow> {
     const row = newUser(projectId, facts, clock.now());
     try {
-      await store.users.insert(row);
+      await news.tell([news.user(row, 'create')], ({ users }) => users.insert(row));
       return row;
     } catch (error) {
       if (!isPlatformError(error) || error.code !== 'user_already_exists') throw error;

@@ -1,0 +1,5 @@
+import type { FunctionConfig } from 'martlet';
+
+export const config: FunctionConfig = { execute: [] };
+
+export default (): Response => new Response('for keys only');

@@ -1,0 +1,26 @@
+/** The write of executions with events that tell of them: the way for projects where somebody listens to executions. */
+import { sql } from 'kysely';
+import type { ExecutionWrite } from '../../ports/store.ts';
+import { appendExecution, changingExecutionColumns, executionColumns } from './executions.ts';
+import type { Cell } from './row-codec.ts';
+import type { Database } from './schema.ts';
+import { appendEvents } from './triggers/append-events.ts';
+
+const columns = sql.join(executionColumns.map((column) => sql.ref(column)));
+const changes = sql.raw(changingExecutionColumns.map((column) => `${column} = excluded.${column}`).join(', '));
+
+export async function writeTold(db: Database, batch: readonly ExecutionWrite[]): Promise<void> {
+  for (const { row, lines, told = [] } of batch) {
+    const cells: Cell[] = [];
+    appendExecution(cells, row);
+    await sql`insert into executions (${columns}) values (${sql.join(cells)})
+      on conflict (id) do update set ${changes}
+      where executions.status not in ('completed', 'failed') or excluded.status in ('completed', 'failed')`.execute(db);
+    if (lines.length > 0)
+      await db
+        .insertInto('execution_logs')
+        .values({ execution_id: row.id, lines: JSON.stringify(lines) })
+        .execute();
+    await appendEvents(db, told);
+  }
+}
