@@ -85,19 +85,6 @@ export function openTo(scopes: string | readonly [string, ...string[]], body: Bo
 /** Opens a route to everybody who is not refused for what they show of themselves. */
 export const openToAll = (body: BodyBound = JSON_BODY) => ({ middleware: boundBody(body), security: [] });
 
-function boundBody({ bytes, beyond }: BodyBound) {
-  const bounded = bodyLimit({
-    maxSize: bytes,
-    onError: () => {
-      throw new PlatformError(beyond, `Cannot take the request body: it is over ${bytes} bytes.`);
-    },
-  });
-  return createMiddleware<ApiEnv>(async (c, next) => {
-    c.req.raw = ownRequest(c.req.raw);
-    return bounded(c, next);
-  });
-}
-
 function describeHolders(accepted: readonly string[]): Record<string, string[]>[] {
   const { guests, users, keys } = holdersOf(accepted);
   return [
