@@ -84,7 +84,14 @@ export function createServices(given: Drivers) {
   const control = createControl(drivers, { changes, meter, news });
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
-  const identity = createIdentity({ ...drivers, changes, news, limits: config.limits });
+  const identity = createIdentity({
+    ...drivers,
+    changes,
+    news,
+    limits: config.limits,
+    keys: control.keys,
+    defaultProject: config.defaultProject,
+  });
   const queue = createQueue(drivers, { ...invocation, users: identity.userPrincipals });
   const principals = createPrincipals({
     store,
@@ -128,7 +135,7 @@ export function createServices(given: Drivers) {
     ids: drivers.ids,
     async close(): Promise<void> {
       retention.stop();
-      identity.sessions.stop();
+      identity.stop();
       await control.builds.close();
       await builder.close();
       invoke.close();

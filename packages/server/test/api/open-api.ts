@@ -92,7 +92,20 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const keys = createKeys({ store, clock, ids, changes });
   const tokens = new Map<string, Principal>();
   const web = createWebReader({ privateHosts: ['127.0.0.1'], extraDenied: [] });
-  const identity = createIdentity({ store, clock, ids, log, vault, web, changes, news, limits, passwordCost: CHEAP });
+  const identity = createIdentity({
+    store,
+    clock,
+    ids,
+    log,
+    vault,
+    web,
+    changes,
+    news,
+    limits,
+    keys,
+    defaultProject: PROJECT,
+    passwordCost: CHEAP,
+  });
   const principals = createPrincipals({
     store,
     clock,
@@ -171,7 +184,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     answering,
     secret,
     async close() {
-      identity.sessions.stop();
+      identity.stop();
       await builds.close();
       await builder.close();
       await store.close();
