@@ -115,7 +115,14 @@ export function createServices(given: Drivers) {
   const webhooks = createWebhookServices(drivers, { changes, events, rates: identity.rates });
   const eventDispatcher = createEventDispatcher({ events, log });
   const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
-  const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
+  const executions = createExecutions({
+    store,
+    findFunction: async (projectId, id) => (await invocation.routes.byId(projectId, id))?.fn ?? null,
+    invoke,
+    enqueue: queue.enqueue,
+    clock,
+    limits: config.limits,
+  });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
   return {
     ...control,

@@ -118,7 +118,14 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const answering = createAnswering(clock, ids);
   const findExecution = (projectId: string, id: string) => store.executions.find(projectId, id);
   const enqueue = createEnqueue({ jobs: store.jobs, findExecution, clock, ids, limits });
-  const executions = createExecutions({ store, invoke: answering.invoke, enqueue, clock, limits });
+  const executions = createExecutions({
+    store,
+    findFunction: (projectId, id) => store.functions.get(projectId, id),
+    invoke: answering.invoke,
+    enqueue,
+    clock,
+    limits,
+  });
   const schedules = createSchedules({ store, clock, ids, enqueue, origin: 'http://localhost' });
   const events = createEvents({ store, clock, ids, changes, enqueue, limits, origin: 'http://localhost' });
   const sender = createWebSender({ privateHosts: [], extraDenied: [] });
