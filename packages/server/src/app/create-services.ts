@@ -115,14 +115,8 @@ export function createServices(given: Drivers) {
   const webhooks = createWebhookServices(drivers, { changes, events, rates: identity.rates });
   const eventDispatcher = createEventDispatcher({ events, log });
   const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
-  const executions = createExecutions({
-    store,
-    findFunction: async (projectId, id) => (await invocation.routes.byId(projectId, id))?.fn ?? null,
-    invoke,
-    enqueue: queue.enqueue,
-    clock,
-    limits: config.limits,
-  });
+  const findFunction = finderOf(invocation.routes);
+  const executions = createExecutions({ store, findFunction, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
   return {
     ...control,
@@ -153,6 +147,11 @@ export function createServices(given: Drivers) {
       await invocation.recorder.close();
     },
   };
+}
+
+/** Functions as the routes have them at hand. */
+function finderOf(routes: FunctionRoutes) {
+  return async (projectId: string, id: string) => (await routes.byId(projectId, id))?.fn ?? null;
 }
 
 /** What people manage. */
