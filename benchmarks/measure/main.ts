@@ -9,10 +9,10 @@ import { idle } from './idle-functions.ts';
 import { latency } from './latency.ts';
 import { lists } from './lists.ts';
 import type { MeasureRow } from './measure-row.ts';
-import { queue } from './queue.ts';
+import { queue } from './durable/queue.ts';
 import { stream } from './stream.ts';
 import { toMarkdown } from './table.ts';
-import { triggers } from './triggers.ts';
+import { triggers } from './durable/triggers.ts';
 import { warm } from './warm.ts';
 
 const measures = [warm, latency, cold, burst, idle, deploy, stream, queue, triggers, lists];

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { chromium, type Page } from 'playwright-core';
+import { chromium, type BrowserContext, type Page } from 'playwright-core';
 
 export interface ChromiumPage {
   readonly page: Page;
@@ -39,8 +39,7 @@ export async function openChromiumPage({ executable, entry, folder }: PageOption
     else response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><script type="module" src="/page.js"></script>');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const data = await mkdtemp(join(tmpdir(), 'martlet-chromium-'));
-  const context = await chromium.launchPersistentContext(data, { executablePath: executable, headless: true, args: FLAGS });
+  const { context, close } = await launchChromium(executable);
   const said: string[] = [];
   const page = await context.newPage();
   page.on('console', (message) => said.push(message.text()));
@@ -50,9 +49,21 @@ export async function openChromiumPage({ executable, entry, folder }: PageOption
     page,
     said,
     async close() {
-      await context.close();
+      await close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** A browser with a profile of its own. */
+export async function launchChromium(executable: string): Promise<{ context: BrowserContext; close(): Promise<void> }> {
+  const data = await mkdtemp(join(tmpdir(), 'martlet-chromium-'));
+  const context = await chromium.launchPersistentContext(data, { executablePath: executable, headless: true, args: FLAGS });
+  return {
+    context,
+    async close() {
+      await context.close();
       await rm(data, { recursive: true, force: true });
     },
   };

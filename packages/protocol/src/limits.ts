@@ -43,6 +43,7 @@ export const limitSpecs = {
   accountsPerHour: { default: 10, min: 1, max: 1_000_000, unit: 'requests', meaning: 'Accounts that callers from one address may create in an hour.', beyond: 'general_rate_limit_exceeded' },
   anonymousSessionsPerHour: { default: 50, min: 1, max: 1_000_000, unit: 'requests', meaning: 'Anonymous sessions that callers from one address may create in an hour.', beyond: 'general_rate_limit_exceeded' },
   signInsPerHour: { default: 10, min: 1, max: 1_000_000, unit: 'requests', meaning: 'Failed sign-ins with one e-mail address from one address in an hour; from all addresses ten times as many.', beyond: 'general_rate_limit_exceeded' },
+  deviceLoginsPerHour: { default: 30, min: 1, max: 1_000_000, unit: 'requests', meaning: 'Logins that terminals at one address may start in an hour with `martlet login`.', beyond: 'general_rate_limit_exceeded' },
   tokensPerMinute: { default: 120, min: 1, max: 1_000_000, unit: 'requests', meaning: 'Tokens that one user may get from /v1/account/jwts in a minute.', beyond: 'general_rate_limit_exceeded' },
   apiRequestsPerMinute: { default: 6000, min: 0, max: 100_000_000, unit: 'requests', meaning: 'Requests to /v1 in a minute by one API key, one user or one address of guests; 0: without a limit.', beyond: 'general_rate_limit_exceeded' },
   callsPerMinute: { default: 0, min: 0, max: 100_000_000, unit: 'requests', meaning: 'Calls of functions in a minute by one API key, one user or one address of guests; 0: without a limit.', beyond: 'general_rate_limit_exceeded' },

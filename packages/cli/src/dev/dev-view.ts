@@ -4,6 +4,7 @@ import { formatLogLine, timeOfDay } from '../terminal/log-lines.ts';
 import type { FollowedLine } from '../server/server-library.ts';
 import type { Output } from '../terminal/output.ts';
 import { printable } from '../terminal/style.ts';
+import { wentWell } from '../terminal/timeline.ts';
 import { table } from '../terminal/table.ts';
 import { duration } from '../terminal/units.ts';
 import type { TriggerReporter } from './dev-triggers.ts';
@@ -68,7 +69,7 @@ export function createDevView(out: Output): DevView {
     },
     event: ({ type, source }, decisions) => {
       out.note(`${dim(timeOfDay(Date.now()))}  ${cyan('event')} ${bold(printable(type))} ${dim(`from ${printable(source)}`)}`);
-      for (const { code, text } of decisions) out.note(`${INDENT}${code === 'started' ? green('→') : yellow('-')} ${dim(printable(text))}`);
+      for (const { code, text } of decisions) out.note(`${INDENT}${wentWell(code) ? green('→') : yellow('-')} ${dim(printable(text))}`);
     },
     tick: (functionId, { text }) =>
       out.note(

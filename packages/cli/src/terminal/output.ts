@@ -3,6 +3,7 @@
  * always works.
  */
 import { spinner } from '@clack/prompts';
+import { startCountdown, type Countdown } from './countdown.ts';
 import { styleFor, type Style } from './style.ts';
 import { table } from './table.ts';
 
@@ -26,6 +27,8 @@ export interface Output {
   table(value: unknown, header: readonly string[], rows: () => readonly (readonly string[])[]): void;
   /** Shows that long work goes on: a spinner on a terminal, else plain lines. */
   progress(message: string): Progress;
+  /** Shows for how long something is still waited for. */
+  countdown(message: string, seconds: number): Countdown;
 }
 
 export interface Progress {
@@ -63,6 +66,7 @@ export function createOutput({ json, quiet, env }: OutputOptions): Output {
     result,
     table: (value, header, rows) => result(value, () => boldHeader(table(header, rows()), style)),
     progress: (message) => (process.stderr.isTTY && !quiet && env['CI'] === undefined ? spinning(message) : plain(message, note, warn)),
+    countdown: (message, seconds) => (quiet ? { stop: () => undefined } : startCountdown(message, seconds, note)),
   };
 }
 

@@ -31,10 +31,15 @@ function dayOf(time: Date): string {
   return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
 }
 
-const GOOD = new Set(['completed', 'ran', 'started']);
+const GOOD = new Set(['completed', 'ran', 'started', 'sent']);
 const BAD = new Set(['failed', 'dead', 'attempt_failed', 'poison', 'exhausted', 'hops_exceeded', 'function_disabled']);
 
+/** Whether a decision is one by which something ran, or was sent. */
+export function wentWell(code: string): boolean {
+  return GOOD.has(code);
+}
+
 function paint(code: string, style: Style): (text: string) => string {
-  if (GOOD.has(code)) return style.green;
+  if (wentWell(code)) return style.green;
   return BAD.has(code) ? style.red : style.yellow;
 }

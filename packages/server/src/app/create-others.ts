@@ -3,6 +3,7 @@ import { errorSpecs } from '@martlet/protocol';
 import { readinessChecks } from '../gateway/health/readiness-checks.ts';
 import { createApi } from '../gateway/api/create-api.ts';
 import { clientAddress } from '../gateway/session/client-address.ts';
+import { createDevicePage } from '../gateway/console/device-page.ts';
 import { createHealthRoutes } from '../gateway/health/health-routes.ts';
 import { createMetricsRoute } from '../gateway/metrics/metrics-route.ts';
 import type { Clock } from '../ports/system/clock.ts';
@@ -53,12 +54,14 @@ export function createOthers({ config, services, store, clock, probe, log, isDra
     identify: (request) => services.principals.identify(credentialsOf(request)),
     log,
   });
+  const devicePage = createDevicePage({ identity: services.identity, principals: services.principals, clock, log });
   const apiFacts: AnswerFacts = (request, { clientIp }) => ({
     clientIp: clientAddress(clientIp, request.headers.get('x-forwarded-for'), config.trustProxy),
   });
   return async (request, facts) => {
     const { pathname } = new URL(request.url);
     if (pathname === '/v1' || pathname.startsWith('/v1/')) return api.fetch(request, apiFacts(request, facts));
+    if (devicePage.paths.includes(pathname)) return devicePage.fetch(request, apiFacts(request, facts));
     if (pathname.startsWith('/health/')) return health.fetch(request);
     if (pathname === '/metrics') return metrics.fetch(request);
     return notFound(pathname);

@@ -84,7 +84,14 @@ export function createServices(given: Drivers) {
   const control = createControl(drivers, { changes, meter, news });
   const invocation = createInvocation(drivers, changes, { variables: control.variables, meter });
   const { invoke } = invocation;
-  const identity = createIdentity({ ...drivers, changes, news, limits: config.limits });
+  const identity = createIdentity({
+    ...drivers,
+    changes,
+    news,
+    limits: config.limits,
+    keys: control.keys,
+    defaultProject: config.defaultProject,
+  });
   const queue = createQueue(drivers, { ...invocation, users: identity.userPrincipals });
   const principals = createPrincipals({
     store,
@@ -108,7 +115,14 @@ export function createServices(given: Drivers) {
   const webhooks = createWebhookServices(drivers, { changes, events, rates: identity.rates });
   const eventDispatcher = createEventDispatcher({ events, log });
   const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
-  const executions = createExecutions({ store, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
+  const executions = createExecutions({
+    store,
+    findFunction: async (projectId, id) => (await invocation.routes.byId(projectId, id))?.fn ?? null,
+    invoke,
+    enqueue: queue.enqueue,
+    clock,
+    limits: config.limits,
+  });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
   return {
     ...control,
@@ -128,7 +142,7 @@ export function createServices(given: Drivers) {
     ids: drivers.ids,
     async close(): Promise<void> {
       retention.stop();
-      identity.sessions.stop();
+      identity.stop();
       await control.builds.close();
       await builder.close();
       invoke.close();

@@ -8,7 +8,7 @@ import { actsForProject } from '../domain/principal-scopes.ts';
 import type { Clock } from '../ports/system/clock.ts';
 import type { ExecutionRow, FunctionRow, ListQuery, Page, Store } from '../ports/store.ts';
 import { executionNotFound, findExecution, followExecution, mayRead, type ExecutionKey } from './executions/find-execution.ts';
-import { requireFunction } from './functions.ts';
+import { requireFunction, type FunctionSource } from './functions.ts';
 import type { Enqueue } from './queue/enqueue.ts';
 import { explainExecution } from './queue/why.ts';
 import type { Body, FollowedLine, Invoke, Invoked, PendingExecution } from './invoke/invoke.ts';
@@ -87,13 +87,16 @@ export interface Executions {
 
 export interface ExecutionsOptions {
   readonly store: Store;
+  /** A look-up that may be cached: accepting an execution asks for its function each time. */
+  readonly findFunction: (projectId: string, id: string) => Promise<FunctionRow | null>;
   readonly invoke: Invoke;
   readonly enqueue: Enqueue;
   readonly clock: Clock;
   readonly limits: Pick<Limits, 'syncWaitSeconds'>;
 }
 
-export function createExecutions({ store, invoke, enqueue, clock, limits }: ExecutionsOptions): Executions {
+export function createExecutions({ store, findFunction, invoke, enqueue, clock, limits }: ExecutionsOptions): Executions {
+  const functions = { functions: { get: findFunction } };
   const executions: Executions = {
     async create(projectId, functionId, request) {
       const row = await requireVisible(store, { projectId, functionId }, request.principal);
@@ -118,7 +121,7 @@ export function createExecutions({ store, invoke, enqueue, clock, limits }: Exec
     },
 
     async createLater(projectId, functionId, request) {
-      const row = await requireVisible(store, { projectId, functionId }, request.principal);
+      const row = await requireVisible(functions, { projectId, functionId }, request.principal);
       assertExecutable(row, request.principal);
       const { principal, method, origin, path, headers, body, clientIp, idempotencyKey, ...when } = request;
       const hops = principal.kind === 'execution' ? principal.hops + 1 : 0;
@@ -202,7 +205,7 @@ function hashOf(texts: readonly string[], body: Uint8Array): string {
 
 /** For callers that do not act for the project a disabled function is not there. */
 async function requireVisible(
-  store: Store,
+  store: FunctionSource,
   { projectId, functionId }: { projectId: string; functionId: string },
   principal: Principal,
 ): Promise<FunctionRow> {

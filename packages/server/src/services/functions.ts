@@ -97,8 +97,13 @@ export function createFunctions({ store, clock, ids, changes, news, deployments,
   };
 }
 
+/** Where a function is looked up. */
+export interface FunctionSource {
+  readonly functions: Pick<Store['functions'], 'get'>;
+}
+
 /** @throws {PlatformError} `function_not_found` */
-export async function requireFunction(store: Store, projectId: string, id: string): Promise<FunctionRow> {
+export async function requireFunction(store: FunctionSource, projectId: string, id: string): Promise<FunctionRow> {
   const row = await store.functions.get(projectId, id);
   if (row === null) throw notFound(id);
   return row;

@@ -48,6 +48,9 @@ describe('every route', () => {
       const { status, body } = await bed.call(path, { method, key: null });
       // A webhook shows its signature and nothing else; here it has none.
       if (path.startsWith('/v1/hooks/')) expect([path, scopes, status, body.type]).toEqual([path, [], 401, 'webhook_signature_invalid']);
+      // A terminal has no key yet; without a body it is told what is missing.
+      else if (path.startsWith('/v1/login/device'))
+        expect([method, path, scopes, status, body.type]).toEqual(['POST', path, [], 400, 'general_argument_invalid']);
       else if (open.includes(`${method} ${path}`)) expect([method, path, scopes, status]).toEqual([method, path, [], 200]);
       // Anybody may try to execute; what decides is the function. Here there is no deployment yet, or no record to see.
       else if (scopes.includes('sessions.write')) expect([method, path, body.type]).not.toContain('general_unauthorized_scope');

@@ -92,7 +92,20 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const keys = createKeys({ store, clock, ids, changes });
   const tokens = new Map<string, Principal>();
   const web = createWebReader({ privateHosts: ['127.0.0.1'], extraDenied: [] });
-  const identity = createIdentity({ store, clock, ids, log, vault, web, changes, news, limits, passwordCost: CHEAP });
+  const identity = createIdentity({
+    store,
+    clock,
+    ids,
+    log,
+    vault,
+    web,
+    changes,
+    news,
+    limits,
+    keys,
+    defaultProject: PROJECT,
+    passwordCost: CHEAP,
+  });
   const principals = createPrincipals({
     store,
     clock,
@@ -105,7 +118,14 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
   const answering = createAnswering(clock, ids);
   const findExecution = (projectId: string, id: string) => store.executions.find(projectId, id);
   const enqueue = createEnqueue({ jobs: store.jobs, findExecution, clock, ids, limits });
-  const executions = createExecutions({ store, invoke: answering.invoke, enqueue, clock, limits });
+  const executions = createExecutions({
+    store,
+    findFunction: (projectId, id) => store.functions.get(projectId, id),
+    invoke: answering.invoke,
+    enqueue,
+    clock,
+    limits,
+  });
   const schedules = createSchedules({ store, clock, ids, enqueue, origin: 'http://localhost' });
   const events = createEvents({ store, clock, ids, changes, enqueue, limits, origin: 'http://localhost' });
   const sender = createWebSender({ privateHosts: [], extraDenied: [] });
@@ -171,7 +191,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     answering,
     secret,
     async close() {
-      identity.sessions.stop();
+      identity.stop();
       await builds.close();
       await builder.close();
       await store.close();

@@ -158,6 +158,20 @@ export function testUsers(store: () => Store): void {
     await expect(settings.get('q', 'name')).resolves.toBe('other');
   });
 
+  it('replaces a setting only while it is what the caller has seen, and for one of many callers', async () => {
+    const { settings } = store();
+    await expect(settings.replace('p', 'swap', { from: 'a', to: 'b' })).resolves.toBe(false);
+    await settings.put('p', 'swap', 'a');
+    await settings.put('q', 'swap', 'a');
+    const swapped = await Promise.all(['b', 'c', null, 'd'].map((to) => settings.replace('p', 'swap', { from: 'a', to })));
+    expect(swapped.filter(Boolean)).toHaveLength(1);
+    await settings.put('p', 'swap', 'e');
+    await expect(settings.replace('p', 'swap', { from: 'a', to: 'f' })).resolves.toBe(false);
+    await expect(settings.replace('p', 'swap', { from: 'e', to: null })).resolves.toBe(true);
+    await expect(settings.get('p', 'swap')).resolves.toBeNull();
+    await expect(settings.get('q', 'swap')).resolves.toBe('a');
+  });
+
   it('keeps hostile texts as they are', async () => {
     // PostgreSQL stores no NUL, and the gateway lets none in.
     for (const [index, text] of hostileTexts.filter((each) => !each.includes('\0') && each.length < 1000).entries()) {

@@ -55,6 +55,7 @@ beforeAll(async () => {
     anonymousSessionsPerHour: 1e6,
     signInsPerHour: 1e6,
     tokensPerMinute: 1e6,
+    deviceLoginsPerHour: 1e6,
   };
   martlet = await startPlatform({ dataDir: data, limits, oidcPrivateHosts: [issuer.host] });
   const { users } = martlet.platform.services.identity;
@@ -375,6 +376,8 @@ describe('every route answers as it declares', () => {
       '/v1/health/version',
       '/v1/hooks/nothing-of-this-name',
       '/v1/hooks/nothing-of-this-name/nothing-of-this-name',
+      '/v1/login/device',
+      '/v1/login/device/token',
     ]);
   });
 

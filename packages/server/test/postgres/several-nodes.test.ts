@@ -56,6 +56,26 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
     await until(async () => (await text(two, 'secret')) === 'sealed');
   });
 
+  it('lets a terminal that began on one node log in on another, once', async () => {
+    const post = (node: TestPlatform, path: string, body: object) =>
+      fetch(node.url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    const started = (await (await post(one, '/v1/login/device', { machine: 'laptop' })).json()) as { deviceCode: string; userCode: string };
+    const { deviceCode, userCode } = started;
+    expect(await (await post(two, '/v1/login/device/token', { deviceCode })).json()).toMatchObject({ type: 'login_pending' });
+    const page = await fetch(`${two.url}/console/device`, {
+      method: 'POST',
+      headers: { origin: two.url },
+      body: new URLSearchParams({ code: userCode, key: one.platform.apiKey ?? two.platform.apiKey ?? '', decision: 'allow' }),
+    });
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('gets its key')]);
+    const collected = await Promise.all([one, two, one, two].map((node) => post(node, '/v1/login/device/token', { deviceCode })));
+    expect(collected.map(({ status }) => status).toSorted()).toEqual([200, 400, 400, 400]);
+    const bodies = (await Promise.all(collected.map((each) => each.json()))) as { key?: string }[];
+    const secret = bodies.find(({ key: made }) => made !== undefined)?.key ?? '';
+    for (const node of [one, two])
+      expect((await fetch(`${node.url}/v1/functions`, { headers: { 'x-martlet-key': secret } })).status).toBe(200);
+  });
+
   it('shows a record on every node', async () => {
     await one.deployCode('recorded', `export default () => new Response('ok');`);
     const record = await two.recordOf(await one.call('recorded'));

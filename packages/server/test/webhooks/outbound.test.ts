@@ -166,7 +166,8 @@ describe('a webhook', () => {
     await expect
       .poll(async () => (await deliveriesOf(slow)).some(({ error }) => error === 'no answer within 2000 ms'), { timeout: 15_000 })
       .toBe(true);
-    expect(quickMs).toBeLessThan(performance.now() - begun);
+    // Had they waited for the four places that time out after two seconds each, the twenty would have taken ten.
+    expect(quickMs).toBeLessThan(8000);
     receiver.answer = (_request, response) => response.writeHead(204).end();
     await test.api('DELETE', `/v1/webhooks/${slow.$id}`);
   });

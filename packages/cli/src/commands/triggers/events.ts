@@ -11,6 +11,7 @@ import type { Action, CommandContext } from '../../command-context.ts';
 import type { Output } from '../../terminal/output.ts';
 import { readTime } from '../../terminal/read-time.ts';
 import { printable } from '../../terminal/style.ts';
+import { wentWell } from '../../terminal/timeline.ts';
 import { ago, bytes } from '../../terminal/units.ts';
 import { tellEvent } from '../executions/why.ts';
 import { contentTypeOf, readData, textOf } from '../request-options.ts';
@@ -123,7 +124,7 @@ async function waitForDispatch(api: ApiClient, { source, id }: Sent): Promise<Ev
 
 function showStory(out: Output, story: EventStory): void {
   const { green, yellow } = out.noteStyle;
-  for (const { code, text } of story.lines) out.note(`  ${code === 'started' ? green('→') : yellow('-')} ${printable(text)}`);
+  for (const { code, text } of story.lines) out.note(`  ${wentWell(code) ? green('→') : yellow('-')} ${printable(text)}`);
   out.result(story, () => [story.event.$id]);
 }
 

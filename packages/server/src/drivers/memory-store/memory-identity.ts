@@ -191,6 +191,12 @@ function memorySettings(): IdentityStores['settings'] {
       values.set(key(projectId, name), stored);
       return stored;
     },
+    async replace(projectId, name, { from, to }) {
+      if (values.get(key(projectId, name)) !== from) return false;
+      if (to === null) values.delete(key(projectId, name));
+      else values.set(key(projectId, name), to);
+      return true;
+    },
     delete: async (projectId, name) => values.delete(key(projectId, name)),
   };
 }

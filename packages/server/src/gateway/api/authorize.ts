@@ -82,6 +82,9 @@ export function openTo(scopes: string | readonly [string, ...string[]], body: Bo
   return { middleware, security: describeHolders(accepted) };
 }
 
+/** Opens a route to everybody who is not refused for what they show of themselves. */
+export const openToAll = (body: BodyBound = JSON_BODY) => ({ middleware: boundBody(body), security: [] });
+
 function describeHolders(accepted: readonly string[]): Record<string, string[]>[] {
   const { guests, users, keys } = holdersOf(accepted);
   return [

@@ -2,7 +2,7 @@
  * Building blocks of request schemas. Each carries, as its error, the words that the contract uses for what is allowed;
  * `refuseInvalid` puts the name of the parameter in front. Optional ones take `null` as not given.
  */
-import { PlatformError, isCustomId } from '@martlet/protocol';
+import { PlatformError, isCustomId, keyScopes } from '@martlet/protocol';
 import { z } from '@hono/zod-openapi';
 
 const NOT_GIVEN = 'is not optional.';
@@ -51,6 +51,11 @@ export const checkedList = (problem: (values: readonly string[]) => string | und
     const message = problem(values);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
+
+/** Scopes that keys may have. */
+export const keyScopeList = () => checkedList((scopes) => (scopes.every((scope) => KEY_SCOPES.has(scope)) ? undefined : SCOPE), SCOPE);
+const KEY_SCOPES: ReadonlySet<string> = new Set(keyScopes);
+const SCOPE = `Value must be one of (${keyScopes.join(', ')})`;
 
 export const customId = () => z.string(must(CUSTOM_ID)).refine((id) => id === 'unique()' || isCustomId(id), CUSTOM_ID);
 const CUSTOM_ID =

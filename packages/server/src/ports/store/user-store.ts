@@ -109,6 +109,8 @@ export interface SettingStore {
   put(projectId: string, name: string, value: string): Promise<void>;
   /** Puts it unless there is one. @returns what is stored */
   ensure(projectId: string, name: string, value: string): Promise<string>;
+  /** Puts `to` in the place of `from`, null: nothing, and only if `from` is what is stored. @returns whether it was */
+  replace(projectId: string, name: string, values: { readonly from: string; readonly to: string | null }): Promise<boolean>;
   /** @returns whether there was one */
   delete(projectId: string, name: string): Promise<boolean>;
 }

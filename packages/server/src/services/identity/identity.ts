@@ -8,6 +8,7 @@ import type { Vault } from '../../ports/vault.ts';
 import type { WebReader } from '../../ports/web-reader.ts';
 import type { Changes } from '../changes.ts';
 import type { PlatformNews } from '../events/platform-news.ts';
+import { createDeviceLogins, type DeviceLogins, type DeviceLoginsOptions } from './device-logins.ts';
 import { createIssuerKeys } from './issuers/issuer-keys.ts';
 import { createIssuerUsers } from './issuers/issuer-users.ts';
 import { createKnownUsers } from './known-users.ts';
@@ -27,6 +28,8 @@ export interface Identity {
   readonly issuers: TrustedIssuers;
   readonly userPrincipals: UserPrincipals;
   readonly rates: RateLimiter;
+  readonly deviceLogins: DeviceLogins;
+  stop(): void;
 }
 
 export interface IdentityOptions {
@@ -38,6 +41,8 @@ export interface IdentityOptions {
   readonly web: WebReader;
   readonly changes: Changes;
   readonly news: PlatformNews;
+  readonly keys: DeviceLoginsOptions['keys'];
+  readonly defaultProject: string;
   readonly limits: Limits;
   readonly passwordCost?: PasswordCost;
 }
@@ -50,12 +55,20 @@ export function createIdentity(options: IdentityOptions): Identity {
   const issuers = createTrustedIssuers({ store, clock, changes, keys, web });
   const issuerUsers = createIssuerUsers({ store, issuers, keys, clock, changes, news });
   const known = createKnownUsers({ store, clock, log, changes });
+  const sessions = createSessions({ store, clock, ids, log, changes, passwords, tokens, news, limits });
+  const rates = createRateLimiter(clock);
+  const deviceLogins = createDeviceLogins({ store, keys: options.keys, rates, clock, ids, log, home: options.defaultProject });
   return {
     users: createUsers({ store, clock, ids, changes, passwords, news }),
-    sessions: createSessions({ store, clock, ids, log, changes, passwords, tokens, news, limits }),
+    sessions,
     teams: createTeams({ store, clock, ids, changes, news }),
     issuers,
     userPrincipals: createUserPrincipals({ store, clock, users: known, tokens, issuerUsers }),
-    rates: createRateLimiter(clock),
+    rates,
+    deviceLogins,
+    stop() {
+      sessions.stop();
+      deviceLogins.stop();
+    },
   };
 }

@@ -39,6 +39,7 @@ export function createIdentityNouns(run: RunOperation): IdentityStores {
       get: (projectId, name) => run('settings.get', { projectId, name }),
       put: (projectId, name, value) => run('settings.put', { projectId, name, value }),
       ensure: (projectId, name, value) => run('settings.ensure', { projectId, name, value }),
+      replace: (projectId, name, values) => run('settings.replace', { projectId, name, ...values }),
       delete: (projectId, name) => run('settings.delete', { projectId, name }),
     },
   };

@@ -35,5 +35,6 @@ export const identityOperations = {
   'settings.get': { lane: 'point', run: settings.getSetting },
   'settings.put': { lane: 'write', run: settings.putSetting },
   'settings.ensure': { lane: 'write', run: settings.ensureSetting },
+  'settings.replace': { lane: 'write', run: settings.replaceSetting },
   'settings.delete': { lane: 'write', run: settings.deleteSetting },
 } as const;

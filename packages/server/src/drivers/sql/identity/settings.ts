@@ -33,6 +33,30 @@ export async function ensureSetting(db: Database, { projectId, name, value }: Se
   return (await getSetting(db, { projectId, name })) ?? value;
 }
 
+/** One statement that names what it replaces: of two that change the same text, one finds nothing. */
+export async function replaceSetting(
+  db: Database,
+  { projectId, name, from, to }: SettingAt & { from: string; to: string | null },
+): Promise<boolean> {
+  if (to === null) {
+    const deleted = await db
+      .deleteFrom('project_settings')
+      .where('project_id', '=', projectId)
+      .where('name', '=', name)
+      .where('value', '=', from)
+      .executeTakeFirst();
+    return deleted.numDeletedRows > 0n;
+  }
+  const updated = await db
+    .updateTable('project_settings')
+    .set({ value: to })
+    .where('project_id', '=', projectId)
+    .where('name', '=', name)
+    .where('value', '=', from)
+    .executeTakeFirst();
+  return updated.numUpdatedRows > 0n;
+}
+
 export async function deleteSetting(db: Database, at: SettingAt): Promise<boolean> {
   const result = await db
     .deleteFrom('project_settings')

@@ -1,11 +1,10 @@
 /** How ready jobs are found and taken. */
 import { sql, type RawBuilder } from 'kysely';
 import { READY_COUNT_MAX, type ClaimedJob, type ReadyGroup, type Take, type TakenJob } from '../../../ports/store/job-store.ts';
-import { isPostgres } from '../dialect/dialect.ts';
 import { decodeRequest, decodeTaken, type RawExecution } from './job-rows.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
-import { valuesTable } from '../dialect/values-table.ts';
+import { isPostgres, valuesTable } from '../values-table.ts';
 
 /** Functions in turn from `after` on, each found by one seek, however many jobs the ones before it have. */
 export async function readyGroups(
@@ -68,9 +67,14 @@ export async function claimJobs(
   return taken.map((job) => withRequest(job, requestOf.get(job.job.executionId)));
 }
 
-function withRequest(taken: TakenJob, row: { readonly request: string | null; readonly body: Uint8Array | null } | undefined): ClaimedJob {
-  if (row === undefined || row.request === null || row.body === null) throw new Error(`The job ${taken.job.executionId} has no request.`);
-  return { ...taken, request: decodeRequest(row.request), body: row.body };
+interface SentRow {
+  readonly request: string | null;
+  readonly body: Uint8Array | null;
+}
+
+function withRequest(taken: TakenJob, { request, body }: SentRow = { request: null, body: null }): ClaimedJob {
+  if (request === null || body === null) throw new Error(`The job ${taken.job.executionId} has no request.`);
+  return { ...taken, request: decodeRequest(request), body };
 }
 
 async function takeSome(db: Database, { projectId, functionId, count, concurrency }: Take, nodeId: string): Promise<TakenJob[]> {

@@ -3,12 +3,11 @@ import { sql } from 'kysely';
 import type { NewDecision } from '../../../ports/store/decision-store.ts';
 import type { Enqueued, NewJob } from '../../../ports/store/job-store.ts';
 import { appendDecisions } from './decisions.ts';
-import { isPostgres } from '../dialect/dialect.ts';
-import { appendEvents } from '../triggers/append-events.ts';
 import { encodeJob, jobColumns, typesOf } from './job-rows.ts';
+import { appendEvents } from '../triggers/append-events.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
-import { arrayTable, valuesTable } from '../dialect/values-table.ts';
+import { arrayTable, isPostgres, valuesTable } from '../values-table.ts';
 
 /** Rows of one statement: 27 values each, and SQLite binds 32,766. */
 export const ROWS_AT_ONCE = 500;

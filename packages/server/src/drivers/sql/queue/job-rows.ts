@@ -4,7 +4,7 @@ import type { JobFacts, JobRequest, JobRow, NewJob, QueueState } from '../../../
 import { appendExecution, decodeExecution, executionColumns } from '../executions.ts';
 import type { Cell } from '../row-codec.ts';
 import type { ExecutionTable } from '../schema.ts';
-import type { ValueType } from '../dialect/values-table.ts';
+import type { ValueType } from '../values-table.ts';
 
 export type RawExecution = Selectable<ExecutionTable>;
 

@@ -1,14 +1,13 @@
 /** How attempts end. Every statement carries the fence: a node that comes too late changes nothing. */
 import { sql, type RawBuilder } from 'kysely';
 import type { JobEnd, JobStore } from '../../../ports/store/job-store.ts';
-import { isPostgres } from '../dialect/dialect.ts';
 import { appendEvents } from '../triggers/append-events.ts';
 import { appendDecisions } from './decisions.ts';
 import { appendExecution, changingExecutionColumns, executionColumns } from '../executions.ts';
 import type { Cell } from '../row-codec.ts';
 import { typesOf } from './job-rows.ts';
 import type { Database } from '../schema.ts';
-import { valuesTable, type ValueType } from '../dialect/values-table.ts';
+import { isPostgres, valuesTable, type ValueType } from '../values-table.ts';
 
 const endTypes: Readonly<Record<string, ValueType>> = {
   ...typesOf(executionColumns),

@@ -9,7 +9,7 @@ import { enqueueJobs } from '../queue/enqueue.ts';
 import { createRowCodec, flag, json, plain, type Cell } from '../row-codec.ts';
 import type { Database, ScheduleTable } from '../schema.ts';
 import { StoreFault, violationMeans } from '../store-fault.ts';
-import { valuesTable } from '../dialect/values-table.ts';
+import { valuesTable } from '../values-table.ts';
 
 const codec = createRowCodec<ScheduleRow, Insertable<ScheduleTable>>({
   id: plain('id'),

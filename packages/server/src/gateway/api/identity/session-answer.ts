@@ -34,7 +34,7 @@ export function forgetSession(c: ApiContext, projectId: string): void {
   if (mayLackCookies(c)) c.header('X-Fallback-Cookies', '{}');
 }
 
-function isTls(c: ApiContext): boolean {
+export function isTls(c: ApiContext): boolean {
   return c.req.header('x-forwarded-proto')?.split(',')[0]?.trim() === 'https' || new URL(c.req.url).protocol === 'https:';
 }
 

@@ -1,5 +1,5 @@
 /** /v1/keys: API keys of the project. */
-import { PlatformError, keyScopes } from '@martlet/protocol';
+import { PlatformError } from '@martlet/protocol';
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { parseDate } from '../../../domain/contract/dates.ts';
 import { keyAttributes } from '../../../domain/list-attributes.ts';
@@ -7,20 +7,19 @@ import type { Principal } from '../../../domain/principal.ts';
 import type { ApiEnv, ApiOptions } from '../api-context.ts';
 import { openTo } from '../authorize.ts';
 import { listParams, readList } from '../list-request.ts';
-import { checkedList, customId, pathId, text } from '../params.ts';
+import { customId, keyScopeList, pathId, text } from '../params.ts';
 import { keySchema } from '../resources.ts';
 import { answers, jsonBody, noContent } from '../route-answers.ts';
 import { viewKey } from '../views/key-view.ts';
 
 const tags = ['keys'];
 const params = z.object({ keyId: pathId('Id of the key') });
-const KNOWN: ReadonlySet<string> = new Set(keyScopes);
 const DATE = 'Value must be a valid date in ISO 8601 format';
 
 const createBody = z.object({
   keyId: customId().nullish().openapi({ description: 'Default: a fresh id' }),
   name: text(1, 128),
-  scopes: checkedList(scopesProblem, `Value must be one of (${keyScopes.join(', ')})`),
+  scopes: keyScopeList(),
   expire: z
     .string(DATE)
     .refine((date) => date === '' || parseDate(date) !== undefined, DATE)
@@ -84,10 +83,6 @@ export function addKeyRoutes(app: OpenAPIHono<ApiEnv>, { keys }: Pick<ApiOptions
     await keys.delete(c.var.projectId, c.req.valid('param').keyId);
     return c.body(null, 204);
   });
-}
-
-function scopesProblem(scopes: readonly string[]): string | undefined {
-  return scopes.every((scope) => KNOWN.has(scope)) ? undefined : `Value must be one of (${keyScopes.join(', ')})`;
 }
 
 /** A key may not make another one that can do more than itself. */

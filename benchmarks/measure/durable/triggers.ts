@@ -3,16 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createSystemClock } from '../../packages/server/src/drivers/system/system-clock.ts';
-import { createSystemIds } from '../../packages/server/src/drivers/system/system-ids.ts';
-import { viewDatabase, type DatabaseView } from '../hosts/database.ts';
-import { lagSource, type Martlet, startMartlet } from '../hosts/martlet.ts';
-import { seedFunctions } from '../hosts/seed-functions.ts';
-import { withStore } from '../hosts/stores.ts';
-import { percentile } from '../load/percentiles.ts';
+import { createSystemClock } from '../../../packages/server/src/drivers/system/system-clock.ts';
+import { createSystemIds } from '../../../packages/server/src/drivers/system/system-ids.ts';
+import { viewDatabase, type DatabaseView } from '../../hosts/database.ts';
+import { lagSource, type Martlet, startMartlet } from '../../hosts/martlet.ts';
+import { seedFunctions } from '../../hosts/seed-functions.ts';
+import { withStore } from '../../hosts/stores.ts';
+import { percentile } from '../../load/percentiles.ts';
 import { readLags, untilDone } from './ended-executions.ts';
-import type { Measure, MeasureRow, Settings } from './measure-row.ts';
-import { formatMs, toRow } from './table.ts';
+import type { Measure, MeasureRow, Settings } from '../measure-row.ts';
+import { formatMs, toRow } from '../table.ts';
 
 export const triggers: Measure = { name: 'triggers', about: 'lateness of 10,000 schedules, and one event for 1,000 functions', run };
 

@@ -1,6 +1,6 @@
 /** What the database says about executions that ran. */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { DatabaseView } from '../hosts/database.ts';
+import type { DatabaseView } from '../../hosts/database.ts';
 
 const LOOK_MS = 5;
 const DONE_MS_MAX = 300_000;

@@ -1,8 +1,7 @@
 /** Rows of bound values as a table that one statement can join: a statement per row would cost a round trip each. */
-import { sql, type RawBuilder } from 'kysely';
-import { isPostgres } from './dialect.ts';
-import type { Cell } from '../row-codec.ts';
-import type { Database } from '../schema.ts';
+import { PostgresAdapter, sql, type RawBuilder } from 'kysely';
+import type { Cell } from './row-codec.ts';
+import type { Database } from './schema.ts';
 
 export type ValueType = 'text' | 'bigint' | 'double precision' | 'bytea';
 
@@ -25,3 +24,6 @@ export function arrayTable(types: Readonly<Record<string, ValueType>>, rows: rea
   const columns = Object.values(types).map((type, at) => sql`cast(${rows.map((row) => row[at] ?? null)} as ${sql.raw(type)}[])`);
   return sql`unnest(${sql.join(columns)})`;
 }
+
+/** Where one text does not do for both databases. */
+export const isPostgres = (db: Database): boolean => db.getExecutor().adapter instanceof PostgresAdapter;

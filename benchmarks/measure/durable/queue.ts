@@ -2,14 +2,14 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { createPostgresServer } from '../../packages/server/test/postgres/postgres-server.ts';
-import { viewDatabase, type DatabaseView } from '../hosts/database.ts';
-import { helloSource, lagSource, type Martlet, removeData, startMartlet } from '../hosts/martlet.ts';
-import { enqueueAll, enqueuePaced, type JobTarget } from '../load/enqueue.ts';
+import { createPostgresServer } from '../../../packages/server/test/postgres/postgres-server.ts';
+import { viewDatabase, type DatabaseView } from '../../hosts/database.ts';
+import { helloSource, lagSource, type Martlet, removeData, startMartlet } from '../../hosts/martlet.ts';
+import { enqueueAll, enqueuePaced, type JobTarget } from '../../load/enqueue.ts';
 import { lastLine, readLags, untilDone } from './ended-executions.ts';
-import { median, percentile } from '../load/percentiles.ts';
-import type { Bound, Measure, MeasureRow, Settings } from './measure-row.ts';
-import { formatMs, toRow } from './table.ts';
+import { median, percentile } from '../../load/percentiles.ts';
+import type { Bound, Measure, MeasureRow, Settings } from '../measure-row.ts';
+import { formatMs, toRow } from '../table.ts';
 
 export const queue: Measure = { name: 'queue', about: 'durable executions, enqueued one by one, against pg-boss and graphile-worker', run };
 
@@ -114,7 +114,7 @@ async function countCompleted(view: DatabaseView): Promise<number> {
 }
 
 async function peerRound(name: string, url: string, { jobs, paced }: Size): Promise<Round> {
-  const script = fileURLToPath(new URL(`../peers/queue/${name}.mjs`, import.meta.url));
+  const script = fileURLToPath(new URL(`../../peers/queue/${name}.mjs`, import.meta.url));
   const args = [script, url, ...[jobs, CLIENTS, CLIENTS, paced, PACE_MS].map(String)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: ROUND_MS_MAX });
   const { totalMs, lags } = JSON.parse(stdout) as { totalMs: number; lags: number[] };
