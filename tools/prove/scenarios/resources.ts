@@ -82,7 +82,7 @@ export const overload: Scenario = {
 const fakeTime = (): string | undefined =>
   globSync('/usr/lib/*/faketime/libfaketime*.so.1').find((path) => path.endsWith('libfaketimeMT.so.1'));
 
-/** The clock of the server is set forward by a day and back again, twice, while it runs. */
+/** The clock of the server is set back and forward by half a minute, and right again, while it runs. */
 export const clockSteps: Scenario = {
   name: 'clock-steps',
   kind: 'sqlite',

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Kind } from '../oracle/journal.ts';
 import type { Random } from './random.ts';
-import type { World } from './world.ts';
+import { EVENT_SOURCE, type World } from './world.ts';
 
 export interface Load {
   /** No more requests; resolves when those on the way are answered. */
@@ -76,7 +76,7 @@ async function wish(world: World, { kind, ms, key }: Wish): Promise<void> {
 }
 
 async function sendEvent(world: World, token: string): Promise<void> {
-  const body = { specversion: '1.0', id: token, source: '/prove', type: 'order.made', data: { token } };
+  const body = { specversion: '1.0', id: token, source: EVENT_SOURCE, type: 'order.made', data: { token } };
   const headers = { 'content-type': 'application/cloudevents+json' };
   world.journal.asked(token, 'event');
   const send = () => answered(world, token, world.ask('POST', '/v1/events', { body, headers }));

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isTerminal, UNREAD } from '../oracle/check.ts';
 import type { EventSeen, Observations, RecordSeen, ScheduleSeen } from '../oracle/observations.ts';
-import { SCHEDULE, type World } from './world.ts';
+import { EVENT_SOURCE, SCHEDULE, type World } from './world.ts';
 
 const PAGE = 2000;
 /** The longest budget of a function of the proof, three times over, and the half minute that everything has beyond it. */
@@ -139,6 +139,9 @@ async function withLogs(world: World, records: readonly RecordSeen[]): Promise<R
 }
 
 async function readEvents(world: World): Promise<EventSeen[]> {
-  const bodies = await pages<{ $id: string; dispatchedAt: string | null; started: number }>(world, 'events');
-  return bodies.map(({ $id, dispatchedAt, started }) => ({ id: $id, dispatched: (dispatchedAt ?? '') !== '', started }));
+  const bodies = await pages<{ $id: string; source: string; dispatchedAt: string | null; started: number }>(world, 'events');
+  // The platform has events of its own.
+  return bodies
+    .filter(({ source }) => source === EVENT_SOURCE)
+    .map(({ $id, dispatchedAt, started }) => ({ id: $id, dispatched: (dispatchedAt ?? '') !== '', started }));
 }

@@ -51,6 +51,7 @@ export interface WorldOptions {
 const LAUNCHER = fileURLToPath(new URL('../../../packages/cli/bin/martlet.mjs', import.meta.url));
 const ASK_MS_MAX = 15_000;
 export const SCHEDULE = 'each-second';
+export const EVENT_SOURCE = '/prove';
 
 export async function createWorld({ kind, nodes: count = kind === 'sqlite' ? 1 : 3, env = {}, dataFolder }: WorldOptions): Promise<World> {
   const home = mkdtempSync(join(tmpdir(), 'martlet-prove-'));
