@@ -210,3 +210,32 @@ describe('an execution that nobody waits for', () => {
     await expect(enqueue('missing', {})).resolves.toMatchObject({ status: 404 });
   });
 });
+
+describe('an execution that is followed', () => {
+  it('is told of to its very end, over its attempts, whenever one begins to follow', async () => {
+    const id = await test.deployCode(
+      'followed',
+      `export const config = { retries: { attempts: 2, backoff: { initial: 0.1, jitter: 0 } } };
+      export default async (request, ctx) => {
+        const attempt = request.headers.get('x-martlet-attempt');
+        ctx.log('attempt', attempt);
+        if (attempt === '1') throw new Error('once more');
+        return new Response();
+      };`,
+    );
+    for (const delay of [0, 2, 5, 10, 20, 60, 400]) {
+      const { body } = await enqueue(id, {});
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      const response = await fetch(`${test.url}/v1/executions/${body.$id}/events`, {
+        headers: test.headers,
+        signal: AbortSignal.timeout(10_000),
+      });
+      const told = await response.text();
+      const ended = told.split('\n\n').filter((event) => event.includes('event: ended'));
+      expect(ended).toHaveLength(1);
+      expect(ended[0]).toContain('"status":"completed"');
+      expect(told).toContain('attempt 1');
+      expect(told).toContain('attempt 2');
+    }
+  });
+});

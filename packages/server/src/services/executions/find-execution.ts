@@ -55,7 +55,8 @@ export async function followExecution(
   // Nobody may be left to await it when the look-up below throws.
   first.catch(() => undefined);
   try {
-    return tellAll(await findExecution(sources, key), { first, news, stop });
+    const look = () => findExecution(sources, key);
+    return tellAll(await look(), { first, news, stop, look });
   } catch (error) {
     stop.abort();
     throw error;
@@ -66,9 +67,15 @@ interface News {
   readonly first: Promise<IteratorResult<FollowedLine>>;
   readonly news: AsyncIterator<FollowedLine>;
   readonly stop: AbortController;
+  look(): Promise<PendingExecution>;
 }
 
-async function* tellAll({ row, lines }: PendingExecution, { first, news, stop }: News): AsyncGenerator<FollowedLine> {
+/** How often the record is looked at: an execution may end without a word here, on another server or while it waits. */
+const LOOK_MS = 500;
+/** The end of an attempt is told before it is on record, and may not be the end of its execution. */
+const SETTLING_MS = 25;
+
+async function* tellAll({ row, lines }: PendingExecution, { first, news, stop, look }: News): AsyncGenerator<FollowedLine> {
   const told = new Set<string>();
   const sign = (line: LogLine): string => `${line.time} ${line.text}`;
   try {
@@ -80,13 +87,37 @@ async function* tellAll({ row, lines }: PendingExecution, { first, news, stop }:
       yield { executionId: row.id, functionId: row.functionId, ended: row };
       return;
     }
-    for (let next = await first; next.done !== true; next = await news.next()) {
-      if (next.value.line === undefined || !told.has(sign(next.value.line))) yield next.value;
-      if (next.value.ended !== undefined) return;
+    let next: Promise<IteratorResult<FollowedLine>> = first;
+    for (let wait = LOOK_MS; ;) {
+      const came = await Promise.race([next, later(wait)]);
+      if (came?.done === true) return;
+      wait = LOOK_MS;
+      if (came !== undefined) next = news.next();
+      if (came?.value.line !== undefined) {
+        if (!told.has(sign(came.value.line))) yield came.value;
+        told.add(sign(came.value.line));
+        continue;
+      }
+      if (came?.value.ended?.attempt === 0) {
+        yield came.value;
+        return;
+      }
+      if (came !== undefined) wait = SETTLING_MS;
+      const found = await look();
+      if (!isTerminal(found.row.status)) continue;
+      for (const line of found.lines) if (!told.has(sign(line))) yield { executionId: row.id, functionId: row.functionId, line };
+      yield { executionId: row.id, functionId: row.functionId, ended: found.row };
+      return;
     }
   } finally {
     stop.abort();
   }
+}
+
+function later(ms: number): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }
 
 export const executionNotFound = (id: string): PlatformError =>
