@@ -50,7 +50,7 @@ describe('commands', () => {
   test('npm scripts exist', () => {
     const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
     const named = pages.flatMap((page) =>
-      [...textOf(page).matchAll(/npm (?:run (\w+)|(start|test))\b/g)].map(([, run, short]) => run ?? short ?? ''),
+      [...textOf(page).matchAll(/npm (?:run ([\w:-]+)|(start|test))\b/g)].map(([, run, short]) => run ?? short ?? ''),
     );
     expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
   });
