@@ -48,6 +48,7 @@ const seen = (facts: Partial<Observations> = {}): Observations => ({
   patientUntil: 4000,
   calm: false,
   frozen: [],
+  clock: [],
   ...facts,
 });
 const broken = (facts: Partial<Observations>) =>
@@ -56,6 +57,13 @@ const broken = (facts: Partial<Observations>) =>
 describe('the judge', () => {
   test('finds nothing where nothing is', () => {
     expect(broken({})).toEqual([]);
+  });
+
+  test('reads times by the clock that wrote them', () => {
+    const clock = [{ from: 1500, until: 2500, aheadMs: -30_000 }];
+    const records = [aRecord({ updatedAt: -28_000 })];
+    expect(broken({ records, recordsLater: records, clock })).toEqual([]);
+    expect(broken({ records, recordsLater: records, clock, runs: [aRun({ lastAt: 4001 })] })).toEqual(['ended-dead']);
   });
 
   const event = { id: 'v1', dispatched: true, started: 2 };

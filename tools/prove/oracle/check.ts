@@ -51,13 +51,17 @@ function acceptedIsRecorded({ asked, records }: Observations): Verdict {
   };
 }
 
-function everyoneEnds({ records, quietAt, patientUntil }: Observations): Verdict {
+function everyoneEnds({ records, quietAt, patientUntil, functions }: Observations): Verdict {
+  const nameOf = Object.fromEntries(Object.entries(functions).map(([name, id]) => [id, name]));
   const open = records.filter((record) => !isTerminal(record));
   const patience = Math.round((patientUntil - quietAt) / 1000);
   return {
     promise: 'accepted-ends',
     trials: records.length,
-    violations: open.map(({ id, status }) => `${id} is still ${status} ${patience} s after the last fault`),
+    violations: open.map(
+      ({ id, status, functionId, trigger, attempt }) =>
+        `${id} (${trigger}, attempt ${attempt} of ${nameOf[functionId]}) is still ${status} ${patience} s after the last fault`,
+    ),
   };
 }
 
@@ -110,14 +114,14 @@ function keysApart({ runs, frozen }: Observations): Verdict {
   };
 }
 
-function endedIsDead({ runs, records, frozen }: Observations): Verdict {
+function endedIsDead({ runs, records, frozen, clock }: Observations): Verdict {
   const ended = new Map(records.filter(isTerminal).map((record) => [record.id, record]));
   const late = runs.filter((run) => {
     const record = ended.get(run.execution);
     const wasFrozen = frozen.some(
       ({ from, until }) => run.beganAt < until && run.lastAt > from && run.lastAt < until + ENDED_MEANS_DEAD_MS,
     );
-    return record !== undefined && !wasFrozen && run.lastAt > record.updatedAt + ENDED_MEANS_DEAD_MS;
+    return record !== undefined && !wasFrozen && run.lastAt > byOurClock(record.updatedAt, clock) + ENDED_MEANS_DEAD_MS;
   });
   return {
     promise: 'ended-dead',
@@ -126,6 +130,12 @@ function endedIsDead({ runs, records, frozen }: Observations): Verdict {
       ({ execution, lastAt }) => `${execution} gave a sign ${lastAt - (ended.get(execution)?.updatedAt ?? 0)} ms after its end`,
     ),
   };
+}
+
+/** What the servers wrote while their clock went wrong; of several readings the latest, which accuses nobody wrongly. */
+function byOurClock(at: number, clock: Observations['clock']): number {
+  const readings = clock.map(({ from, until, aheadMs }) => ({ ours: at - aheadMs, from, until }));
+  return Math.max(at, ...readings.filter(({ ours, from, until }) => ours >= from && ours < until).map(({ ours }) => ours));
 }
 
 function endedStays({ records, recordsLater }: Observations): Verdict {

@@ -46,4 +46,6 @@ export interface Observations {
   readonly calm: boolean;
   /** While a node was frozen its runs could go on unseen: overlaps with those are judged by the fence alone. */
   readonly frozen: readonly { readonly from: number; readonly until: number }[];
+  /** While the clock of the servers went wrong: from and until when by ours, and by how much. */
+  readonly clock: readonly { readonly from: number; readonly until: number; readonly aheadMs: number }[];
 }

@@ -90,11 +90,16 @@ export const clockSteps: Scenario = {
   async run({ random, say }) {
     const folder = mkdtempSync(join(tmpdir(), 'martlet-clock-'));
     const file = join(folder, 'offset');
-    const set = (offset: string): void => {
-      writeFileSync(file, offset);
-      say(`clock at ${offset}`);
+    const clock: { from: number; until: number; aheadMs: number }[] = [];
+    const set = (seconds: number): void => {
+      const from = Date.now();
+      writeFileSync(file, `${seconds < 0 ? '' : '+'}${seconds}`);
+      const before = clock.at(-1);
+      if (before !== undefined) before.until = Date.now();
+      clock.push({ from, until: Number.POSITIVE_INFINITY, aheadMs: seconds * 1000 });
+      say(`clock at ${seconds} s`);
     };
-    set('+0');
+    set(0);
     const env = {
       LD_PRELOAD: fakeTime() ?? '',
       FAKETIME_TIMESTAMP_FILE: file,
@@ -104,13 +109,13 @@ export const clockSteps: Scenario = {
     try {
       return await inWorld(createWorld({ kind: 'sqlite', env }), async (world) => {
         const load = startLoad(world, { random, kinds: ['work', 'fails', 'keyed', 'idempotent', 'event'] });
-        for (const offset of ['-30', '+30', '-5', '+0']) {
+        for (const seconds of [-30, 30, -5, 0]) {
           await pause(2000);
-          set(offset);
+          set(seconds);
         }
         await pause(34_000);
         await load.stop();
-        return { faults: 4, kills: 0, further: [], observations: await observe(world, { calm: false, frozen: [] }) };
+        return { faults: 4, kills: 0, further: [], observations: await observe(world, { calm: false, frozen: [], clock }) };
       });
     } finally {
       if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });

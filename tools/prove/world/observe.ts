@@ -12,7 +12,10 @@ const LATE_MS = 2500;
 const LOGS_READ_MAX = 150;
 
 /** Waits for quiet, and looks. Every server is up and no load runs. */
-export async function observe(world: World, facts: Pick<Observations, 'calm' | 'frozen'>): Promise<Observations> {
+export async function observe(
+  world: World,
+  facts: Pick<Observations, 'calm' | 'frozen'> & Partial<Pick<Observations, 'clock'>>,
+): Promise<Observations> {
   const quietAt = Date.now();
   const patientUntil = quietAt + PATIENCE_MS;
   const schedule = await pauseSchedule(world);
@@ -22,6 +25,7 @@ export async function observe(world: World, facts: Pick<Observations, 'calm' | '
   await pause(LATE_MS);
   const recordsLater = await withLogs(world, await readRecords(world));
   return {
+    clock: [],
     ...facts,
     asked: [...world.journal.entries.values()],
     runs: [...world.effects.runs.values()],

@@ -1,7 +1,7 @@
 /** The queue: part of the contract of the store. */
 import { expect, it } from 'vitest';
 import type { Store } from '../../src/ports/store.ts';
-import type { ClaimedJob, JobEnd, NewJob, Take } from '../../src/ports/store/job-store.ts';
+import type { ClaimedJob, JobEnd, NewJob, Take, TakenJob } from '../../src/ports/store/job-store.ts';
 import { hostileTexts } from '../support/hostile-texts.ts';
 import { aJob, anExecution, aQuery } from '../support/rows.ts';
 
@@ -18,7 +18,7 @@ export function testJobs(store: () => Store): void {
     ...facts,
   });
   const claim = (nodeId: string, ...takes: Take[]) => jobs().claim({ nodeId, now: NOW + 5, takes });
-  const ids = (claimed: readonly ClaimedJob[]) => claimed.map((one) => one.job.executionId);
+  const ids = (claimed: readonly TakenJob[]) => claimed.map((one) => one.job.executionId);
   const end = ({ job, execution }: ClaimedJob, facts: Partial<JobEnd> = {}): JobEnd => ({
     executionId: job.executionId,
     fence: job.fence,
@@ -262,6 +262,19 @@ export function testJobs(store: () => Store): void {
     expect(seen.toSorted()).toEqual(groups.map((group) => `${group.projectId} ${group.functionId}`).toSorted());
     await expect(jobs().depth({ projectId: 'q-groups', functionId: 'f1', max: 100 })).resolves.toBe(2);
     await expect(jobs().depth({ projectId: 'q-groups', functionId: 'f1', max: 1 })).resolves.toBe(1);
+  });
+
+  it('finds what a node has taken beside what it knows of', async () => {
+    await enqueue(...['q-b1', 'q-b2', 'q-b3'].map((id, index) => aJob({ id, projectId: 'q-beside' }, { runAt: NOW + index })));
+    await claim('forgetful', take('q-beside', { count: 2 }));
+    await claim('other', take('q-beside', { count: 1 }));
+    const beside = async (...known: string[]) => ids(await jobs().takenBeside({ nodeId: 'forgetful', known, limit: 10 })).toSorted();
+    await expect(beside()).resolves.toEqual(['q-b1', 'q-b2']);
+    await expect(beside('q-b1', 'unknown')).resolves.toEqual(['q-b2']);
+    await expect(beside('q-b1', 'q-b2')).resolves.toEqual([]);
+    const [first] = await jobs().takenBeside({ nodeId: 'forgetful', known: ['q-b2'], limit: 10 });
+    await jobs().release([{ executionId: 'q-b1', fence: first?.job.fence ?? 0 }]);
+    await expect(beside()).resolves.toEqual(['q-b2']);
   });
 
   it('finds what a node had taken once it is off the list', async () => {

@@ -203,6 +203,10 @@ const look = fc.constant(
       .filter((id) => id.startsWith(`${projectId}-`))
       .toSorted(),
     asked: (await store.jobs.cancelRequests('a')).filter((id) => id.startsWith(`${projectId}-`)).toSorted(),
+    beside: (await store.jobs.takenBeside({ nodeId: 'a', known: [`${projectId}-0`], limit: 1000 }))
+      .map(({ job }) => job.executionId)
+      .filter((id) => id.startsWith(`${projectId}-`))
+      .toSorted(),
     depth: await store.jobs.depth({ projectId, functionId: 'hello', max: 100 }),
     dead: (await store.jobs.listDead({ projectId, functionId: null, limit: 100 })).map(({ id }) => id).toSorted(),
   })),

@@ -223,7 +223,7 @@ function waiting(tables: MemoryTables): Pick<JobStore, 'promote' | 'expire' | 'n
   };
 }
 
-function readers(tables: MemoryTables): Pick<JobStore, 'cancelRequests' | 'lost' | 'get' | 'payload' | 'attempts'> {
+function readers(tables: MemoryTables): Pick<JobStore, 'cancelRequests' | 'takenBeside' | 'lost' | 'get' | 'payload' | 'attempts'> {
   const { jobRequests, attempts, nodes } = tables;
   const { rowsIn, executionOf, ofProject } = jobRows(tables);
   const toTaken = (job: JobRow): TakenJob => ({ job, execution: executionOf(job) });
@@ -233,6 +233,11 @@ function readers(tables: MemoryTables): Pick<JobStore, 'cancelRequests' | 'lost'
       rowsIn('taken')
         .filter((job) => job.nodeId === nodeId && job.cancelRequested)
         .map((job) => job.executionId),
+    takenBeside: async ({ nodeId, known, limit }) =>
+      rowsIn('taken')
+        .filter((job) => job.nodeId === nodeId && !known.includes(job.executionId))
+        .slice(0, limit)
+        .map(toTaken),
     lost: async (limit) =>
       rowsIn('taken')
         .filter((job) => job.nodeId === null || !nodes.has(job.nodeId))

@@ -81,6 +81,7 @@ export const operations = {
   'jobs.nextDue': { lane: 'point', run: jobs.nextDueJob },
   'jobs.cancel': { lane: 'write', run: jobs.cancelJob },
   'jobs.cancelRequests': { lane: 'point', run: jobs.jobCancelRequests },
+  'jobs.takenBeside': { lane: 'list', run: jobs.jobsTakenBeside },
   'jobs.lost': { lane: 'list', run: jobs.lostJobs },
   'jobs.get': { lane: 'point', run: jobs.getJob },
   'jobs.payload': { lane: 'point', run: jobs.getJobPayload },

@@ -158,6 +158,7 @@ function jobNoun(run: RunOperation): JobStore {
     nextDue: () => run('jobs.nextDue', undefined),
     cancel: (at) => run('jobs.cancel', at),
     cancelRequests: (nodeId) => run('jobs.cancelRequests', nodeId),
+    takenBeside: (at) => run('jobs.takenBeside', at),
     lost: (limit) => run('jobs.lost', limit),
     get: (projectId, executionId) => run('jobs.get', { projectId, executionId }),
     payload: (projectId, executionId) => run('jobs.payload', { projectId, executionId }),

@@ -170,6 +170,11 @@ export interface JobStore {
   cancel(at: { readonly projectId: string; readonly executionId: string; readonly now: number }): Promise<'canceled' | 'requested' | null>;
   /** Jobs of a node that somebody wants canceled. */
   cancelRequests(nodeId: string): Promise<readonly string[]>;
+  /**
+   * Jobs that a node has taken other than those it knows of, at most `limit`: the answer to a claim may be lost while the claim itself
+   * took place.
+   */
+  takenBeside(at: { readonly nodeId: string; readonly known: readonly string[]; readonly limit: number }): Promise<readonly TakenJob[]>;
   /** Taken jobs whose node is gone, at most `limit`. */
   lost(limit: number): Promise<readonly TakenJob[]>;
   get(projectId: string, executionId: string): Promise<JobRow | null>;

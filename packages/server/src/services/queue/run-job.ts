@@ -33,8 +33,11 @@ export interface RunningJob {
   readonly fence: number;
   /** Undefined until it has a place. */
   readonly recording: JobRecording | undefined;
-  /** Resolves when its end is on record, or when it was handed back because this server has no room for it. Never rejects. */
-  readonly done: Promise<'ended' | 'no_room'>;
+  /**
+   * Resolves when its end is on record, when it was handed back because this server has no room for it, or when it is over and its end
+   * cannot be written. Never rejects.
+   */
+  readonly done: Promise<'ended' | 'no_room' | 'unended'>;
 }
 
 export interface JobRunner {
@@ -63,7 +66,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
       const attempt: { recording: JobRecording | undefined } = { recording: undefined };
       const done = runToEnd(claimed, attempt).catch((error: unknown) => {
         log.error({ err: error, executionId }, 'Cannot end an execution of the queue');
-        return 'no_room' as const;
+        return 'unended' as const;
       });
       return {
         executionId,

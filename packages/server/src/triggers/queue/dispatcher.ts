@@ -46,6 +46,8 @@ const GROUPS_MAX = 64;
 const REST_MS = 1000;
 const DUE_MAX = 1000;
 const LOST_MAX = 100;
+/** How often it is asked for what this server has taken and does not know of. */
+const FORGOTTEN_MS = 5000;
 /** Lines of long attempts reach the store this often, and cancellations their attempt. */
 const TEND_MS = 1000;
 
@@ -62,6 +64,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let due: number | null = null;
   let dueReadAt = Number.NEGATIVE_INFINITY;
   let lookAgain = false;
+  /** Begun here, over, and not ended on record. */
+  const unended = new Set<string>();
+  let forgottenReadAt = performance.now();
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let tending: Promise<void> | undefined;
@@ -126,6 +131,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     try {
       do {
         lookAgain = false;
+        if (performance.now() - forgottenReadAt > FORGOTTEN_MS) await takeBackForgotten();
         while (!stopped && (await takeSome()));
         // After what is ready: that somebody has just enqueued, most of the time.
         if (!lookAgain || performance.now() - dueReadAt > DUE_MS) await readDue();
@@ -166,12 +172,36 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     after = groups.length === GROUPS_MAX ? (groups.at(-1) ?? null) : null;
     const takes = await share(groups, room);
     if (takes.length === 0) return false;
-    const claimed = await jobs.claim({ nodeId: mine.id, now: clock.now(), takes });
+    const claimed = await jobs.claim({ nodeId: mine.id, now: clock.now(), takes }).catch((error: unknown) => {
+      // It may have taken place: whether it did is asked before the next one.
+      forgottenReadAt = Number.NEGATIVE_INFINITY;
+      throw error;
+    });
     // The lease may have gone while the claim was under way: then another server decides on these, and they must not run here as well.
     if (lease !== mine) return false;
     for (const job of claimed) begin(runner.run(job));
     const seen = groups.reduce((sum, { ready }) => sum + ready, 0);
     return claimed.length > 0 && (claimed.length < seen || groups.length === GROUPS_MAX);
+  }
+
+  /**
+   * A claim may take place although its answer is lost, even some time later; nobody else would ever run what it took, since this server
+   * lives. Only between claims: the jobs of one that is under way are not known yet.
+   */
+  async function takeBackForgotten(): Promise<void> {
+    if (lease === undefined) return;
+    const forgotten = await jobs.takenBeside({ nodeId: lease.id, known: [...running.keys()], limit: LOST_MAX });
+    const [begun, unheard] = [
+      forgotten.filter(({ job }) => unended.has(job.executionId)),
+      forgotten.filter(({ job }) => !unended.has(job.executionId)),
+    ];
+    if (unheard.length > 0) {
+      log.warn({ executions: unheard.length }, 'This server had taken executions without hearing of it; handing them back');
+      await jobs.release(unheard.map(({ job: { executionId, fence } }) => ({ executionId, fence })));
+    }
+    await Promise.all(begun.map((job) => runner.settleLost(job)));
+    unended.clear();
+    forgottenReadAt = performance.now();
   }
 
   async function share(groups: readonly ReadyGroup[], room: number): Promise<Take[]> {
@@ -197,6 +227,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     running.set(job.executionId, job);
     void job.done.then((how) => {
       running.delete(job.executionId);
+      if (how === 'unended') unended.add(job.executionId);
       if (how === 'no_room') resting.set(keyOf(job), performance.now() + REST_MS);
       wake();
     });

@@ -82,6 +82,16 @@ export async function jobCancelRequests(db: Database, nodeId: string): Promise<r
   return rows.map(({ id }) => id);
 }
 
+export async function jobsTakenBeside(
+  db: Database,
+  { nodeId, known, limit }: { nodeId: string; known: readonly string[]; limit: number },
+): Promise<readonly TakenJob[]> {
+  const { rows } = await sql<RawExecution>`
+    select * from executions where queue = 'taken' and node_id = ${nodeId}
+    ${known.length > 0 ? sql`and id not in (${sql.join(known)})` : sql``} limit ${limit}`.execute(db);
+  return rows.map(decodeTaken);
+}
+
 export async function lostJobs(db: Database, limit: number): Promise<readonly TakenJob[]> {
   const { rows } = await sql<RawExecution>`
     select * from executions where queue = 'taken' and node_id not in (select id from nodes) limit ${limit}`.execute(db);
