@@ -15,7 +15,7 @@ export function testSchedules(store: () => Store): void {
   ): ScheduleAdvance => ({
     projectId: row.projectId,
     id: row.id,
-    from: row.cursor,
+    from: row,
     change: { ...row, cursor: row.cursor + 1000, nextDue: null, ran: row.ran + 1, ...change },
     jobs: [],
     decisions: [],
@@ -47,8 +47,8 @@ export function testSchedules(store: () => Store): void {
     await expect(schedules().list('s-kept', 'g', aQuery())).resolves.toEqual({ rows: [], total: 0 });
     await expect(schedules().update('s-kept', 's', { enabled: true, nextDue: 7 })).resolves.toEqual({ ...row, enabled: true, nextDue: 7 });
     await expect(schedules().update('s-kept', 'gone', { enabled: true })).resolves.toBeNull();
-    await expect(schedules().update('s-kept', 's', { name: 'Late' }, row.cursor - 1)).resolves.toBeNull();
-    await expect(schedules().update('s-kept', 's', { enabled: true }, row.cursor)).resolves.toMatchObject({ name: row.name });
+    await expect(schedules().update('s-kept', 's', { name: 'Late' }, { ...row, cursor: row.cursor - 1 })).resolves.toBeNull();
+    await expect(schedules().update('s-kept', 's', { enabled: true }, row)).resolves.toMatchObject({ name: row.name });
     await store().functions.delete('s-kept', 'f');
     await expect(schedules().get('s-kept', 's')).resolves.toBeNull();
     await expect(schedules().delete('s-kept', 's')).resolves.toBe(false);

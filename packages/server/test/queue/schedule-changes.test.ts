@@ -21,7 +21,7 @@ it('keeps what was decided about its ticks when another server decides between t
         looks += 1;
         if (looks === 1) {
           const change = { ...row, cursor: now + 5, nextDue: now + 1000, ran: 1, lastTick: now, lastExecutionId: 'e1' };
-          await store.schedules.advance([{ projectId, id, from: row.cursor, change, jobs: [], decisions: [] }]);
+          await store.schedules.advance([{ projectId, id, from: row, change, jobs: [], decisions: [] }]);
         }
         return found;
       },

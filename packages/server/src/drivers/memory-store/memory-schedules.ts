@@ -5,7 +5,7 @@ import type { scheduleAttributes } from '../../domain/list-attributes.ts';
 import { settingsSchedule } from '../../domain/schedules/settings-schedule.ts';
 import type { FunctionRow } from '../../ports/store.ts';
 import type { JobStore } from '../../ports/store/job-store.ts';
-import type { ScheduleRow, ScheduleStore } from '../../ports/store/schedule-store.ts';
+import type { ScheduleRow, ScheduleStore, ScheduleVersion } from '../../ports/store/schedule-store.ts';
 import { listRows, type AttributeReaders } from './list-rows.ts';
 import { changed } from './memory-table.ts';
 import { functionKey, type MemoryTables } from './memory-tables.ts';
@@ -44,7 +44,7 @@ export function memorySchedules({ schedules, functions, executions }: MemoryTabl
     // oxlint-disable-next-line max-params -- the port's signature
     async update(projectId, id, change, from) {
       const row = find(projectId, id);
-      return row === null || (from !== undefined && row.cursor !== from) ? null : schedules.put(changed(row, change));
+      return row === null || (from !== undefined && !isVersion(row, from)) ? null : schedules.put(changed(row, change));
     },
     delete: async (projectId, id) => schedules.delete((row) => row.projectId === projectId && row.id === id).length > 0,
     due: async (now, limit) =>
@@ -61,7 +61,7 @@ export function memorySchedules({ schedules, functions, executions }: MemoryTabl
       const answers: boolean[] = [];
       for (const { projectId, id, from, change, jobs: made, decisions } of batch) {
         const row = find(projectId, id);
-        const first = row !== null && row.cursor === from;
+        const first = row !== null && row.enabled && isVersion(row, from);
         answers.push(first);
         if (!first) continue;
         schedules.put({ ...row, ...change });
@@ -71,6 +71,8 @@ export function memorySchedules({ schedules, functions, executions }: MemoryTabl
     },
   };
 }
+
+const isVersion = (row: ScheduleRow, from: ScheduleVersion): boolean => row.cursor === from.cursor && row.updatedAt === from.updatedAt;
 
 /** Brings the schedule that stands in the settings of a function in line with them. */
 export function followSettings({ schedules }: MemoryTables, fn: FunctionRow): void {

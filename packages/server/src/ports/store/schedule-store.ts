@@ -20,6 +20,7 @@ export interface ScheduleRow {
   /** Unique in the project; the one from the settings of a function has the id of the function. */
   readonly id: string;
   readonly createdAt: number;
+  /** Grows with every change, but not with what is decided about ticks. */
   readonly updatedAt: number;
   readonly projectId: string;
   readonly functionId: string;
@@ -52,12 +53,15 @@ export interface ScheduleRow {
 
 export type ScheduleChange = Partial<Omit<ScheduleRow, 'id' | 'projectId' | 'functionId' | 'source' | 'createdAt'>>;
 
+/** What a change or a decision was made from: where the schedule has another one by now, it is made anew. */
+export type ScheduleVersion = Pick<ScheduleRow, 'cursor' | 'updatedAt'>;
+
 /** What was decided about a schedule. */
 export interface ScheduleAdvance {
   readonly projectId: string;
   readonly id: string;
-  /** The cursor that the decision began at; another one means that somebody was faster, and nothing is written. */
-  readonly from: number;
+  /** Another one means that somebody was faster, and nothing is written; as for one that is paused. */
+  readonly from: ScheduleVersion;
   readonly change: Pick<
     ScheduleRow,
     'cursor' | 'nextDue' | 'ran' | 'missed' | 'caughtUp' | 'skipped' | 'lastTick' | 'lastExecutionId' | 'open'
@@ -72,13 +76,13 @@ export interface ScheduleStore {
   get(projectId: string, id: string): Promise<ScheduleRow | null>;
   /** Of one function, or with null of all. */
   list(projectId: string, functionId: string | null, query: ListQuery): Promise<Page<ScheduleRow>>;
-  /** With `from` only while the cursor is still there. @returns the changed row, or null where there is none such */
-  update(projectId: string, id: string, change: ScheduleChange, from?: number): Promise<ScheduleRow | null>;
+  /** With `from` only while it is that version. @returns the changed row, or null where there is none such */
+  update(projectId: string, id: string, change: ScheduleChange, from?: ScheduleVersion): Promise<ScheduleRow | null>;
   delete(projectId: string, id: string): Promise<boolean>;
   /** Those whose time has come, the longest waiting first, with only those `open` executions that have not ended. */
   due(now: number, limit: number): Promise<readonly ScheduleRow[]>;
   /** When the next one is due. */
   nextDue(): Promise<number | null>;
-  /** @returns per advance whether it was the first from its cursor */
+  /** @returns per advance whether it was the first from its version */
   advance(batch: readonly ScheduleAdvance[]): Promise<readonly boolean[]>;
 }

@@ -64,7 +64,7 @@ export function decideTicks(row: ScheduleRow, options: DecideOptions): ScheduleA
   return {
     projectId: row.projectId,
     id: row.id,
-    from: row.cursor,
+    from: { cursor: row.cursor, updatedAt: row.updatedAt },
     change: {
       cursor: cursorMs,
       nextDue: nextDueMs,

@@ -30,7 +30,7 @@ export interface Schedules {
   /** @throws {PlatformError} `schedule_not_found` */
   get(projectId: string, id: string): Promise<ScheduleRow>;
   list(projectId: string, functionId: string | null, query: ListQuery): Promise<Page<ScheduleRow>>;
-  /** Ticks of before the change are nobody's. @throws {PlatformError} `schedule_not_found`, `schedule_invalid`, `schedule_of_settings` for its times */
+  /** Ticks of before another time or a pause are nobody's; those of another change stay. @throws {PlatformError} `schedule_not_found`, `schedule_invalid`, `schedule_of_settings` for its times */
   update(projectId: string, id: string, input: ScheduleInput): Promise<ScheduleRow>;
   /** @throws {PlatformError} `schedule_not_found`, `schedule_of_settings` */
   delete(projectId: string, id: string): Promise<void>;
@@ -89,6 +89,7 @@ export function createSchedules({ store, clock, ids, enqueue, origin }: Schedule
           lastExecutionId: null,
           open: [],
         },
+        null,
         now,
       );
       await store.schedules.insert(row);
@@ -112,7 +113,6 @@ export function createSchedules({ store, clock, ids, enqueue, origin }: Schedule
           'schedule_of_settings',
           `Cannot change when "${id}" runs: its times stand in the settings of its function.`,
         );
-      const now = clock.now();
       // Whoever gives one kind of time takes the other away.
       const expression = input.expression ?? (input.at === undefined ? old.expression : '');
       const at = input.at ?? (input.expression === undefined ? old.at : null);
@@ -130,14 +130,16 @@ export function createSchedules({ store, clock, ids, enqueue, origin }: Schedule
           at,
           request: { ...old.request, ...input.request },
           catchUp: { ...old.catchUp, ...input.catchUp },
-          updatedAt: now,
-          open: [],
+          // Also within one millisecond, as changes are told apart by it.
+          updatedAt: Math.max(clock.now(), old.updatedAt + 1),
+          open: input.overlap === 'allow' ? [] : old.open,
         },
-        now,
+        old,
+        clock.now(),
       );
       const { id: _id, projectId: _project, functionId: _function, source: _source, createdAt: _created, ...change } = row;
-      const updated = await store.schedules.update(projectId, id, change, old.cursor);
-      // A tick was decided meanwhile: it counts, so the change is made to what it has left.
+      const updated = await store.schedules.update(projectId, id, change, { cursor: old.cursor, updatedAt: old.updatedAt });
+      // A tick was decided meanwhile, or another change made: it counts, so this one is made to what it has left.
       return updated ?? schedules.update(projectId, id, input);
     },
 
@@ -196,18 +198,26 @@ export function createSchedules({ store, clock, ids, enqueue, origin }: Schedule
   return schedules;
 }
 
-/** With its first look after `now`. @throws {PlatformError} `schedule_invalid` */
-function withTimes(row: ScheduleRow, now: number): ScheduleRow {
+/**
+ * With its next look. One that is new, gets other times or is resumed begins now; every other change leaves the ticks that wait.
+ * @throws {PlatformError} `schedule_invalid`
+ */
+function withTimes(row: ScheduleRow, old: ScheduleRow | null, now: number): ScheduleRow {
   if (row.at === null && row.expression === '')
     throw new PlatformError('schedule_invalid', 'Cannot use the schedule: it has neither an `expression` nor a time `at`.');
   if (row.at !== null && row.expression !== '')
     throw new PlatformError('schedule_invalid', 'Cannot use the schedule: it has both an `expression` and a time `at`; give one of them.');
-  if (row.at !== null && row.enabled && row.at <= now && row.lastTick === null)
+  const begins = old === null || (row.enabled && !old.enabled) || hasOtherTimes(row, old);
+  if (begins && row.at !== null && row.enabled && row.at <= now)
     throw new PlatformError('schedule_invalid', 'Cannot use the schedule: `at` is in the past, so that it can never run.');
   // Ticks that were decided stay so, also where the clock of another server is ahead of ours.
-  const cursor = Math.max(now, row.cursor);
-  return { ...row, cursor, nextDue: row.enabled ? nextOf(row, cursor) : null };
+  const cursor = begins ? Math.max(now, row.cursor) : row.cursor;
+  const next = nextOf(row, cursor);
+  return { ...row, cursor, nextDue: row.enabled ? next : null };
 }
+
+const hasOtherTimes = (row: ScheduleRow, old: ScheduleRow): boolean =>
+  row.at !== old.at || row.expression !== old.expression || (row.at === null && row.timezone !== old.timezone);
 
 function nextOf(row: ScheduleRow, after: number): number | null {
   return decideDueTicks(rulesOf(row), { cursorMs: after, nowMs: after, running: 0, waiting: 0 }).nextDueMs;

@@ -3,7 +3,7 @@ import { sql, type Insertable } from 'kysely';
 import type { scheduleAttributes } from '../../../domain/list-attributes.ts';
 import { settingsSchedule } from '../../../domain/schedules/settings-schedule.ts';
 import type { FunctionRow, ListQuery, Page } from '../../../ports/store.ts';
-import type { ScheduleAdvance, ScheduleChange, ScheduleRow } from '../../../ports/store/schedule-store.ts';
+import type { ScheduleAdvance, ScheduleChange, ScheduleRow, ScheduleVersion } from '../../../ports/store/schedule-store.ts';
 import { listPage, type AttributeColumns } from '../list-page.ts';
 import { enqueueJobs } from '../queue/enqueue.ts';
 import { createRowCodec, flag, json, plain, type Cell } from '../row-codec.ts';
@@ -88,7 +88,7 @@ export function listSchedules(
 
 export async function updateSchedule(
   db: Database,
-  at: ScheduleAt & { change: ScheduleChange; from?: number | undefined },
+  at: ScheduleAt & { change: ScheduleChange; from?: ScheduleVersion | undefined },
 ): Promise<ScheduleRow | null> {
   const cells = codec.encodeChange(at.change);
   if (Object.keys(cells).length === 0) return getSchedule(db, at);
@@ -97,7 +97,7 @@ export async function updateSchedule(
     .set(cells)
     .where('project_id', '=', at.projectId)
     .where('id', '=', at.id)
-    .$if(at.from !== undefined, (query) => query.where('cursor_at', '=', at.from ?? 0))
+    .$if(at.from !== undefined, (query) => query.where('cursor_at', '=', at.from?.cursor ?? 0).where('updated_at', '=', at.from?.updatedAt ?? 0))
     .returningAll()
     .executeTakeFirst();
   return raw === undefined ? null : codec.decode(raw);
@@ -142,7 +142,8 @@ export async function advanceSchedules(db: Database, batch: readonly ScheduleAdv
   const { rows: moved } = await sql<{ project_id: string; id: string }>`
     with ${valuesTable(db, 'advanced', { types: advancedTypes, rows })}
     update schedules set ${columns} from advanced
-    where schedules.project_id = advanced.project and schedules.id = advanced.schedule and schedules.cursor_at = advanced.moved_from
+    where schedules.project_id = advanced.project and schedules.id = advanced.schedule and schedules.enabled = 1
+      and schedules.cursor_at = advanced.moved_from and schedules.updated_at = advanced.changed_at
     returning schedules.project_id as project_id, schedules.id as id`.execute(db);
   const first = new Set(moved.map((row) => `${row.project_id} ${row.id}`));
   const answers = batch.map(({ projectId, id }) => first.has(`${projectId} ${id}`));
@@ -155,6 +156,7 @@ const advancedTypes = {
   project: 'text',
   schedule: 'text',
   moved_from: 'double precision',
+  changed_at: 'double precision',
   cursor_at: 'double precision',
   next_due: 'double precision',
   ran: 'bigint',
@@ -165,11 +167,12 @@ const advancedTypes = {
   last_execution_id: 'text',
   open: 'text',
 } as const;
-const advancedColumns = Object.keys(advancedTypes).slice(3);
+const advancedColumns = Object.keys(advancedTypes).slice(4);
 
 function advancedCells({ projectId, id, from, change }: ScheduleAdvance): Cell[] {
   const { cursor, nextDue, ran, missed, caughtUp, skipped, lastTick, lastExecutionId, open } = change;
-  return [projectId, id, from, cursor, nextDue, ran, missed, caughtUp, skipped, lastTick, lastExecutionId, JSON.stringify(open)];
+  const counters = [ran, missed, caughtUp, skipped];
+  return [projectId, id, from.cursor, from.updatedAt, cursor, nextDue, ...counters, lastTick, lastExecutionId, JSON.stringify(open)];
 }
 
 /** Brings the schedule that stands in the settings of a function in line with them, in the same commit. */

@@ -1,0 +1,96 @@
+/** The service of schedules over a store in memory, at times that the test sets. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
+import { createSchedules, type ScheduleInput } from '../../src/services/schedules/manage-schedules.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { aFunction, aQuery } from '../support/rows.ts';
+
+const NOON = Date.UTC(2026, 5, 1, 12);
+const MINUTE = 60_000;
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: NOON - 10 * MINUTE }));
+afterEach(() => void vi.useRealTimers());
+
+async function start(decorate: (store: Store) => Store = (store) => store) {
+  const store = createMemoryStore();
+  await store.open();
+  await store.functions.insert(aFunction({ activeDeploymentId: 'd' }));
+  let ids = 0;
+  const schedules = createSchedules({
+    store: decorate(store),
+    clock: { now: () => Date.now(), uniqueMicros: () => Date.now() * 1000 },
+    ids: { next: () => `id-${(ids += 1)}`, secret: () => 'secret' },
+    enqueue: { enqueue: () => Promise.reject(new Error('nothing is run by hand')), announce: () => undefined, onEnqueued: () => undefined },
+    origin: 'http://localhost',
+  });
+  return {
+    store,
+    schedules,
+    create: (input: ScheduleInput & { id?: string }) => schedules.create('default', 'hello', { id: 's', ...input }),
+    change: (input: ScheduleInput) => schedules.update('default', 's', input),
+    row: (id = 's') => schedules.get('default', id),
+    executions: async () => (await store.executions.list('default', 'hello', aQuery({ limit: 5000 }))).rows,
+  };
+}
+
+describe('a change of a schedule', () => {
+  it('of its name leaves the tick alone that waits for its jitter', async () => {
+    const { create, change, schedules, executions } = await start();
+    const { nextDue } = await create({ expression: '0 * * * *', jitterMs: 30 * MINUTE });
+    vi.setSystemTime(NOON + 1000);
+    await expect(change({ name: 'New' })).resolves.toMatchObject({ name: 'New', nextDue });
+    vi.setSystemTime(nextDue ?? 0);
+    await schedules.advanceDue();
+    await expect(executions()).resolves.toHaveLength(1);
+  });
+
+  it('of its times, and a pause, take the ticks of before', async () => {
+    const { create, change, schedules, executions, row } = await start();
+    await create({ expression: '0 * * * *', jitterMs: 30 * MINUTE });
+    vi.setSystemTime(NOON + 1000);
+    await change({ expression: '0 */1 * * *' });
+    await expect(row()).resolves.toMatchObject({ cursor: NOON + 1000 });
+    vi.setSystemTime(NOON + 40 * MINUTE);
+    await change({ enabled: false });
+    vi.setSystemTime(NOON + 130 * MINUTE);
+    await expect(change({ name: 'Still paused' })).resolves.toMatchObject({ nextDue: null });
+    await change({ enabled: true });
+    await expect(row()).resolves.toMatchObject({ cursor: NOON + 130 * MINUTE });
+    await schedules.advanceDue();
+    await expect(executions()).resolves.toEqual([]);
+  });
+
+  it('is one after the other, also where neither moves the cursor', async () => {
+    const { change, create, row } = await start();
+    await create({ expression: '0 * * * *' });
+    await Promise.all([change({ name: 'New' }), change({ jitterMs: 7 }), change({ overlap: 'skip' })]);
+    await expect(row()).resolves.toMatchObject({ name: 'New', jitterMs: 7, overlap: 'skip' });
+  });
+
+  it('of a name is allowed where the one time is past, and a new time in the past is not', async () => {
+    const { create, change, row } = await start();
+    await create({ at: NOON });
+    vi.setSystemTime(NOON + MINUTE);
+    await expect(change({ name: 'Late', at: NOON })).resolves.toMatchObject({ name: 'Late', nextDue: NOON });
+    await expect(change({ at: NOON + 1 })).rejects.toMatchObject({ code: 'schedule_invalid' });
+    await expect(row()).resolves.toMatchObject({ at: NOON });
+  });
+
+  it('is refused with times that cannot be read, also while it is paused', async () => {
+    const { create } = await start();
+    await expect(create({ expression: '61 * * * *', enabled: false })).rejects.toMatchObject({ code: 'schedule_invalid' });
+  });
+
+  it.each(['skip', 'queue'] as const)('keeps in mind which executions run, with %s', async (overlap) => {
+    const { create, change, schedules, row } = await start();
+    await create({ expression: '* * * * *', overlap });
+    vi.setSystemTime(NOON);
+    await schedules.advanceDue();
+    const { open } = await row();
+    expect(open).toHaveLength(1);
+    await change({ name: 'New', catchUp: { policy: 'skip' } });
+    await expect(row()).resolves.toMatchObject({ open });
+    await change({ overlap: 'allow' });
+    await expect(row()).resolves.toMatchObject({ open: [] });
+  });
+});
