@@ -114,7 +114,7 @@ export function createServices(given: Drivers) {
   });
   const webhooks = createWebhookServices(drivers, { changes, events, rates: identity.rates });
   const eventDispatcher = createEventDispatcher({ events, log });
-  const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
+  const scheduler = createScheduler({ schedules, log });
   const findFunction = finderOf(invocation.routes);
   const executions = createExecutions({ store, findFunction, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
   const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });

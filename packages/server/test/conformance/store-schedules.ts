@@ -93,15 +93,18 @@ export function testSchedules(store: () => Store): void {
     await at('later', -50);
     await at('first', -100, ['s-open', 's-gone']);
     await at('never', null);
-    await at('ahead', 1000);
-    const due = await schedules().due(0, 10);
-    expect(due.map(({ id, open }) => [id, open])).toEqual([
+    await at('ahead', Date.now() + 3_600_000);
+    await schedules().insert(aSchedule({ id: 'paused', projectId: 's-due', functionId: 'f', nextDue: -70, enabled: false }));
+    const due = await schedules().due(2);
+    expect(due.rows.map(({ id, open }) => [id, open])).toEqual([
       ['first', ['s-open']],
       ['later', []],
     ]);
-    await expect(schedules().due(0, 1)).resolves.toHaveLength(1);
-    await expect(schedules().nextDue()).resolves.toBe(-100);
-    for (const id of ['first', 'later']) await schedules().delete('s-due', id);
+    expect(due.next).toBe(-100);
+    expect(Math.abs(due.now - Date.now())).toBeLessThan(60_000);
+    await expect(schedules().due(1)).resolves.toMatchObject({ rows: [{ id: 'first' }] });
+    for (const id of ['first', 'later', 'paused', 'ahead']) await schedules().delete('s-due', id);
+    expect((await schedules().due(1000)).rows.filter(({ projectId }) => projectId === 's-due')).toEqual([]);
   });
 
   it('lets one decision through per cursor, with its executions and its lines', async () => {

@@ -3,10 +3,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
 import { createSchedules, type ScheduleInput } from '../../src/services/schedules/manage-schedules.ts';
 import type { Store } from '../../src/ports/store.ts';
+import type { Log } from '../../src/ports/system/log.ts';
+import { createScheduler } from '../../src/triggers/schedules/scheduler.ts';
 import { aFunction, aQuery } from '../support/rows.ts';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 const MINUTE = 60_000;
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: NOON - 10 * MINUTE }));
 afterEach(() => void vi.useRealTimers());
@@ -93,4 +96,28 @@ describe('a change of a schedule', () => {
     await change({ overlap: 'allow' });
     await expect(row()).resolves.toMatchObject({ open: [] });
   });
+});
+
+it('a server whose clock is ahead of the store waits for the tick by the clock of the store', async () => {
+  let looks = 0;
+  const { schedules } = await start((store) => ({
+    ...store,
+    schedules: {
+      ...store.schedules,
+      async due() {
+        looks += 1;
+        return { now: Date.now() - 2000, rows: [], next: NOON };
+      },
+    },
+  }));
+  vi.useFakeTimers({ now: NOON });
+  const warnings: unknown[] = [];
+  const log = { ...silent, warn: (facts: object) => void warnings.push(facts) };
+  const scheduler = createScheduler({ schedules, log });
+  scheduler.start();
+  await vi.advanceTimersByTimeAsync(1990);
+  scheduler.stop();
+  expect(warnings).toEqual([]);
+  expect(looks).toBeGreaterThan(1);
+  expect(looks).toBeLessThan(5);
 });

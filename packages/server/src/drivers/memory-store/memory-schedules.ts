@@ -47,15 +47,13 @@ export function memorySchedules({ schedules, functions, executions }: MemoryTabl
       return row === null || (from !== undefined && !isVersion(row, from)) ? null : schedules.put(changed(row, change));
     },
     delete: async (projectId, id) => schedules.delete((row) => row.projectId === projectId && row.id === id).length > 0,
-    due: async (now, limit) =>
-      schedules
-        .rows((row) => row.nextDue !== null && row.nextDue <= now)
-        .toSorted((a, b) => (a.nextDue ?? 0) - (b.nextDue ?? 0))
-        .slice(0, limit)
-        .map((row) => ({ ...row, open: row.open.filter(isOpen) })),
-    async nextDue() {
-      const times = schedules.rows((row) => row.nextDue !== null).map((row) => row.nextDue ?? 0);
-      return times.length === 0 ? null : Math.min(...times);
+    async due(limit) {
+      const now = Date.now();
+      const waiting = schedules
+        .rows((row) => row.nextDue !== null && row.enabled)
+        .toSorted((a, b) => (a.nextDue ?? 0) - (b.nextDue ?? 0));
+      const rows = waiting.filter((row) => (row.nextDue ?? 0) <= now).slice(0, limit);
+      return { now, next: waiting[0]?.nextDue ?? null, rows: rows.map((row) => ({ ...row, open: row.open.filter(isOpen) })) };
     },
     async advance(batch) {
       const answers: boolean[] = [];

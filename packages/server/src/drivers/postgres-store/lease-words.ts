@@ -50,5 +50,3 @@ export function leaseClock(moments: SharedArrayBuffer): LeaseClock {
 export const MOMENTS_BYTES = 16;
 /** A lease is lost to its node when this part of it went by without a renewal; others may take it after all of it. */
 export const LOST_AT = 2 / 3;
-/** Milliseconds since 1970 by the clock of the database. */
-export const DATABASE_NOW = '(extract(epoch from clock_timestamp()) * 1000)::float8';

@@ -6,8 +6,8 @@ import { Worker } from 'node:worker_threads';
 import { PlatformError } from '@martlet/protocol';
 import type { NodeLease, NodeStore } from '../../ports/store/node-store.ts';
 import type { Session } from '../postgres-connection/session.ts';
+import { DATABASE_NOW } from '../sql/database-now.ts';
 import {
-  DATABASE_NOW,
   leaseClock,
   LOST_AT,
   MOMENTS_BYTES,

@@ -96,7 +96,6 @@ export const operations = {
   'schedules.update': { lane: 'write', run: schedules.updateSchedule },
   'schedules.delete': { lane: 'write', run: schedules.deleteSchedule },
   'schedules.due': { lane: 'point', run: schedules.dueSchedules },
-  'schedules.nextDue': { lane: 'point', run: schedules.nextDueSchedule },
   'schedules.advance': { lane: 'write', run: schedules.advanceSchedules },
 
   'events.append': { lane: 'write', run: appendEvents },

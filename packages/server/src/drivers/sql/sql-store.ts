@@ -93,8 +93,7 @@ function scheduleNoun(run: RunOperation): ScheduleStore {
     // oxlint-disable-next-line max-params -- the port's signature
     update: (projectId, id, change, from) => run('schedules.update', { projectId, id, change, from }),
     delete: (projectId, id) => run('schedules.delete', { projectId, id }),
-    due: (now, limit) => run('schedules.due', { now, limit }),
-    nextDue: () => run('schedules.nextDue', undefined),
+    due: (limit) => run('schedules.due', limit),
     advance: (batch) => run('schedules.advance', batch),
   };
 }

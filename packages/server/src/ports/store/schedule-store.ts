@@ -70,6 +70,15 @@ export interface ScheduleAdvance {
   readonly decisions: readonly NewDecision[];
 }
 
+export interface DueSchedules {
+  /** What that clock said. */
+  readonly now: number;
+  /** The longest waiting first, with only those `open` executions that have not ended. */
+  readonly rows: readonly ScheduleRow[];
+  /** When the first of all is due, those in `rows` included. */
+  readonly next: number | null;
+}
+
 export interface ScheduleStore {
   /** @throws `schedule_already_exists`, `function_not_found` */
   insert(row: ScheduleRow): Promise<void>;
@@ -79,10 +88,8 @@ export interface ScheduleStore {
   /** With `from` only while it is that version. @returns the changed row, or null where there is none such */
   update(projectId: string, id: string, change: ScheduleChange, from?: ScheduleVersion): Promise<ScheduleRow | null>;
   delete(projectId: string, id: string): Promise<boolean>;
-  /** Those whose time has come, the longest waiting first, with only those `open` executions that have not ended. */
-  due(now: number, limit: number): Promise<readonly ScheduleRow[]>;
-  /** When the next one is due. */
-  nextDue(): Promise<number | null>;
+  /** Those whose time has come by the clock that all servers share; none that is paused. */
+  due(limit: number): Promise<DueSchedules>;
   /** @returns per advance whether it was the first from its version */
   advance(batch: readonly ScheduleAdvance[]): Promise<readonly boolean[]>;
 }

@@ -8,7 +8,8 @@ import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { ScheduledRequest, ScheduleRow } from '../../ports/store/schedule-store.ts';
 import { requireFunction } from '../functions.ts';
 import type { Enqueue } from '../queue/enqueue.ts';
-import { decideTicks, rulesOf, scheduledOrder } from './decide-ticks.ts';
+import { createAdvanceDue, type Found } from './advance-due.ts';
+import { rulesOf, scheduledOrder } from './decide-ticks.ts';
 
 /** What a caller may set; what is left out keeps its value, or its default in a new schedule. */
 export interface ScheduleInput {
@@ -40,8 +41,8 @@ export interface Schedules {
   next(row: ScheduleRow, count: number): readonly number[];
   /** What was decided about its ticks. */
   decisions(projectId: string, id: string): Promise<readonly NewDecision[]>;
-  /** Decides on those that are due. @returns how many there were; fewer than `DUE_MAX` when none is left */
-  advanceDue(): Promise<number>;
+  /** Decides on those that are due. */
+  advanceDue(): Promise<Found>;
 }
 
 export interface SchedulesOptions {
@@ -52,7 +53,6 @@ export interface SchedulesOptions {
   readonly origin: string;
 }
 
-export const DUE_MAX = 200;
 const DECISIONS_SHOWN = 200;
 
 export function createSchedules({ store, clock, ids, enqueue, origin }: SchedulesOptions): Schedules {
@@ -176,24 +176,7 @@ export function createSchedules({ store, clock, ids, enqueue, origin }: Schedule
       return store.decisions.list({ projectId, subject: 'schedule', subjectId: id, limit: DECISIONS_SHOWN });
     },
 
-    async advanceDue() {
-      const now = await store.nodes.now();
-      const rows = await store.schedules.due(now, DUE_MAX);
-      if (rows.length === 0) return 0;
-      const functions = new Map<string, ReturnType<typeof store.functions.get>>();
-      const functionOf = ({ projectId, functionId }: ScheduleRow) => {
-        const key = `${projectId}\n${functionId}`;
-        const found = functions.get(key) ?? store.functions.get(projectId, functionId);
-        functions.set(key, found);
-        return found;
-      };
-      const batch = await Promise.all(
-        rows.map(async (row) => decideTicks(row, { now, fn: await functionOf(row), origin, newId: () => ids.next() })),
-      );
-      await store.schedules.advance(batch);
-      if (batch.some(({ jobs }) => jobs.length > 0)) enqueue.announce();
-      return rows.length;
-    },
+    advanceDue: createAdvanceDue({ store, ids, enqueue, origin }),
   };
   return schedules;
 }

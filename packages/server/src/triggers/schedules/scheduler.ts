@@ -1,8 +1,6 @@
 /** Looks at schedules when the next one is due. Ten thousand that are not cost one seek a second. */
-import type { Clock } from '../../ports/system/clock.ts';
 import type { Log } from '../../ports/system/log.ts';
-import type { ScheduleStore } from '../../ports/store/schedule-store.ts';
-import { DUE_MAX, type Schedules } from '../../services/schedules/manage-schedules.ts';
+import type { Schedules } from '../../services/schedules/manage-schedules.ts';
 
 export interface Scheduler {
   start(): void;
@@ -12,13 +10,7 @@ export interface Scheduler {
 /** Another server may have made a schedule, or the clock may have been set: nothing is waited for longer than this. */
 const LOOK_MS = 1000;
 
-export function createScheduler(options: {
-  readonly schedules: Pick<Schedules, 'advanceDue'>;
-  readonly store: Pick<ScheduleStore, 'nextDue'>;
-  readonly clock: Clock;
-  readonly log: Log;
-}): Scheduler {
-  const { schedules, store, clock, log } = options;
+export function createScheduler({ schedules, log }: { readonly schedules: Pick<Schedules, 'advanceDue'>; readonly log: Log }): Scheduler {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   return {
@@ -32,9 +24,9 @@ export function createScheduler(options: {
   async function look(): Promise<void> {
     let wait = LOOK_MS;
     try {
-      while (!stopped && (await schedules.advanceDue()) === DUE_MAX);
-      const due = await store.nextDue();
-      if (due !== null) wait = Math.max(1, Math.min(LOOK_MS, due - clock.now()));
+      let found = await schedules.advanceDue();
+      while (!stopped && found === 'more') found = await schedules.advanceDue();
+      if (found !== 'more' && found.dueInMs !== null) wait = Math.max(1, Math.min(LOOK_MS, found.dueInMs));
     } catch (error) {
       log.warn({ err: error }, 'Cannot look at schedules; trying again');
     }

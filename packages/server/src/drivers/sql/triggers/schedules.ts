@@ -3,13 +3,14 @@ import { sql, type Insertable } from 'kysely';
 import type { scheduleAttributes } from '../../../domain/list-attributes.ts';
 import { settingsSchedule } from '../../../domain/schedules/settings-schedule.ts';
 import type { FunctionRow, ListQuery, Page } from '../../../ports/store.ts';
-import type { ScheduleAdvance, ScheduleChange, ScheduleRow, ScheduleVersion } from '../../../ports/store/schedule-store.ts';
+import type { DueSchedules, ScheduleAdvance, ScheduleChange, ScheduleRow, ScheduleVersion } from '../../../ports/store/schedule-store.ts';
+import { DATABASE_NOW } from '../database-now.ts';
 import { listPage, type AttributeColumns } from '../list-page.ts';
 import { enqueueJobs } from '../queue/enqueue.ts';
 import { createRowCodec, flag, json, plain, type Cell } from '../row-codec.ts';
 import type { Database, ScheduleTable } from '../schema.ts';
 import { StoreFault, violationMeans } from '../store-fault.ts';
-import { valuesTable } from '../values-table.ts';
+import { isPostgres, valuesTable } from '../values-table.ts';
 
 const codec = createRowCodec<ScheduleRow, Insertable<ScheduleTable>>({
   id: plain('id'),
@@ -108,12 +109,24 @@ export async function deleteSchedule(db: Database, at: ScheduleAt): Promise<bool
   return result.numDeletedRows > 0n;
 }
 
-export async function dueSchedules(db: Database, { now, limit }: { now: number; limit: number }): Promise<readonly ScheduleRow[]> {
+/** While nothing is due, one statement. */
+export async function dueSchedules(db: Database, limit: number): Promise<DueSchedules> {
+  const now = isPostgres(db) ? sql.raw<number>(DATABASE_NOW) : sql<number>`${Date.now()}`;
+  const { rows } = await sql<{ now: number; next: number | null }>`select ${now} as now,
+    (select min(next_due) from schedules where next_due is not null and enabled = 1) as next`.execute(db);
+  const [look] = rows;
+  if (look === undefined) throw new TypeError('A select without a table gave no row.');
+  const due = look.next !== null && look.next <= look.now;
+  return { ...look, rows: due ? await schedulesDueAt(db, { now: look.now, limit }) : [] };
+}
+
+export async function schedulesDueAt(db: Database, { now, limit }: { now: number; limit: number }): Promise<readonly ScheduleRow[]> {
   const raws = await db
     .selectFrom('schedules')
     .selectAll()
     .where(sql<boolean>`next_due is not null`)
     .where('next_due', '<=', now)
+    .where('enabled', '=', 1)
     .orderBy('next_due')
     .limit(limit)
     .execute();
@@ -128,11 +141,6 @@ export async function dueSchedules(db: Database, { now, limit }: { now: number; 
     .execute();
   const ids = new Set(alive.map(({ id }) => id));
   return rows.map((row) => ({ ...row, open: row.open.filter((id) => ids.has(id)) }));
-}
-
-export async function nextDueSchedule(db: Database): Promise<number | null> {
-  const { rows } = await sql<{ due: number | null }>`select min(next_due) as due from schedules where next_due is not null`.execute(db);
-  return rows[0]?.due ?? null;
 }
 
 export async function advanceSchedules(db: Database, batch: readonly ScheduleAdvance[]): Promise<readonly boolean[]> {
