@@ -102,7 +102,7 @@ export function createServices(given: Drivers) {
     users: identity.userPrincipals,
     defaultProject: config.defaultProject,
   });
-  const schedules = createSchedules({ store, clock, ids: drivers.ids, enqueue: queue.enqueue, origin: PLATFORM_ORIGIN });
+  const schedules = createSchedules({ store, clock, ids: drivers.ids, enqueue: queue.enqueue, log, origin: PLATFORM_ORIGIN });
   const events = createEvents({
     store,
     clock,

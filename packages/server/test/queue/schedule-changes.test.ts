@@ -32,6 +32,7 @@ it('keeps what was decided about its ticks when another server decides between t
     clock: { now: () => now, uniqueMicros: () => now * 1000 },
     ids: { next: () => 'id', secret: () => 'secret' },
     enqueue: { enqueue: () => Promise.reject(new Error('nothing is run by hand')), announce: () => undefined, onEnqueued: () => undefined },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
     origin: 'http://localhost',
   });
   await schedules.update('default', row.id, { enabled: false });

@@ -1,11 +1,12 @@
 /** The service of schedules over a store in memory, at times that the test sets. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PlatformError } from '@martlet/protocol';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
 import { createSchedules, type ScheduleInput } from '../../src/services/schedules/manage-schedules.ts';
 import type { Store } from '../../src/ports/store.ts';
 import type { Log } from '../../src/ports/system/log.ts';
 import { createScheduler } from '../../src/triggers/schedules/scheduler.ts';
-import { aFunction, aQuery } from '../support/rows.ts';
+import { aFunction, aQuery, aSchedule } from '../support/rows.ts';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 const MINUTE = 60_000;
@@ -24,6 +25,7 @@ async function start(decorate: (store: Store) => Store = (store) => store) {
     clock: { now: () => Date.now(), uniqueMicros: () => Date.now() * 1000 },
     ids: { next: () => `id-${(ids += 1)}`, secret: () => 'secret' },
     enqueue: { enqueue: () => Promise.reject(new Error('nothing is run by hand')), announce: () => undefined, onEnqueued: () => undefined },
+    log: silent,
     origin: 'http://localhost',
   });
   return {
@@ -95,6 +97,59 @@ describe('a change of a schedule', () => {
     await expect(row()).resolves.toMatchObject({ open });
     await change({ overlap: 'allow' });
     await expect(row()).resolves.toMatchObject({ open: [] });
+  });
+});
+
+it('the next times begin with the tick that waits for its jitter, and a pause has none', async () => {
+  const { create, change, schedules, row } = await start();
+  const { nextDue } = await create({ expression: '0 * * * *', jitterMs: 30 * MINUTE });
+  vi.setSystemTime(NOON + 1000);
+  const times = schedules.next(await row(), 3);
+  expect(times[0]).toBe(nextDue);
+  expect(times.map((time) => new Date(time).getUTCHours())).toEqual([12, 13, 14]);
+  expect(schedules.next(await change({ enabled: false }), 3)).toEqual([]);
+});
+
+describe('a schedule on which nothing can be decided', () => {
+  it('of a zone that this server does not know, is parked with a reason and stops no other', async () => {
+    const { store, schedules, create, executions, row } = await start();
+    await create({ expression: '* * * * *' });
+    const strange = aSchedule({ id: 'strange', timezone: 'Mars/Base', cursor: NOON - MINUTE, nextDue: NOON - MINUTE });
+    await store.schedules.insert(strange);
+    vi.setSystemTime(NOON);
+    await expect(schedules.advanceDue()).resolves.toBe('more');
+    await expect(executions()).resolves.toHaveLength(1);
+    await expect(row('strange')).resolves.toMatchObject({ cursor: NOON - MINUTE, nextDue: NOON + 5 * MINUTE, ran: 0 });
+    await expect(schedules.decisions('default', 'strange')).resolves.toMatchObject([
+      { code: 'undecidable', text: expect.stringContaining('Mars/Base') },
+    ]);
+    expect(schedules.next(await row('strange'), 5)).toHaveLength(1);
+  });
+
+  it('or that the store refuses, goes by itself, while a store that is away is told', async () => {
+    let refusal: () => Error = () => new Error('a value is too large');
+    const { schedules, create, executions, row } = await start((store) => ({
+      ...store,
+      schedules: {
+        ...store.schedules,
+        async advance(batch) {
+          if (batch.some(({ id, jobs }) => id === 'refused' && jobs.length > 0)) throw refusal();
+          return store.schedules.advance(batch);
+        },
+      },
+    }));
+    await create({ id: 'refused', expression: '* * * * *' });
+    await create({ expression: '* * * * *' });
+    vi.setSystemTime(NOON);
+    refusal = () => new PlatformError('store_unavailable', 'The store is away.');
+    await expect(schedules.advanceDue()).rejects.toMatchObject({ code: 'store_unavailable' });
+    await expect(executions()).resolves.toEqual([]);
+    refusal = () => new Error('a value is too large');
+    await expect(schedules.advanceDue()).resolves.toBe('more');
+    await expect(executions()).resolves.toHaveLength(1);
+    await expect(row()).resolves.toMatchObject({ ran: 1, cursor: NOON });
+    await expect(row('refused')).resolves.toMatchObject({ ran: 0, nextDue: NOON + 5 * MINUTE });
+    await expect(schedules.decisions('default', 'refused')).resolves.toMatchObject([{ code: 'undecidable' }]);
   });
 });
 

@@ -16,6 +16,9 @@ export interface DecideOptions {
   newId(): string;
 }
 
+/** Long enough for a line about it each time. */
+const PARKED_MS = 5 * 60_000;
+
 /** Executions under way and waiting, where the schedule keeps them apart. */
 const viewOf = (row: ScheduleRow, now: number) => ({
   cursorMs: row.cursor,
@@ -78,6 +81,22 @@ export function decideTicks(row: ScheduleRow, options: DecideOptions): ScheduleA
     },
     jobs,
     decisions: notes,
+  };
+}
+
+/** One on which nothing can be decided keeps its ticks, and is looked at again after a while. */
+export function parkTicks(row: ScheduleRow, now: number, error: unknown): ScheduleAdvance {
+  const { cursor, ran, missed, caughtUp, skipped, lastTick, lastExecutionId, open } = row;
+  const nextDue = now + PARKED_MS;
+  const why = error instanceof Error ? error.message : String(error);
+  const text = `Nothing could be decided about its ticks; trying again at ${iso(nextDue)}: ${why}`;
+  return {
+    projectId: row.projectId,
+    id: row.id,
+    from: { cursor, updatedAt: row.updatedAt },
+    change: { cursor, nextDue, ran, missed, caughtUp, skipped, lastTick, lastExecutionId, open },
+    jobs: [],
+    decisions: [{ at: now, projectId: row.projectId, subject: 'schedule', subjectId: row.id, code: 'undecidable', text }],
   };
 }
 

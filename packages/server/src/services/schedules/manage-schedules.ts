@@ -1,7 +1,8 @@
 /** Schedules: when functions run by themselves. */
-import { PlatformError, isCustomId } from '@martlet/protocol';
+import { isCustomId, isPlatformError, PlatformError } from '@martlet/protocol';
 import { decideDueTicks, CATCH_UP_DEFAULT, type CatchUp } from '../../domain/schedules/due-ticks.ts';
 import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Ids } from '../../ports/system/ids.ts';
 import type { ExecutionRow, ListQuery, Page, Store } from '../../ports/store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
@@ -37,7 +38,7 @@ export interface Schedules {
   delete(projectId: string, id: string): Promise<void>;
   /** Runs it now, beside its ticks. @throws {PlatformError} `schedule_not_found`, and what `Enqueue` refuses with */
   run(projectId: string, id: string): Promise<ExecutionRow>;
-  /** The next instants at which it runs, jitter included. */
+  /** The next instants at which it runs, jitter included; the first one is stored, and costs nothing. */
   next(row: ScheduleRow, count: number): readonly number[];
   /** What was decided about its ticks. */
   decisions(projectId: string, id: string): Promise<readonly NewDecision[]>;
@@ -50,12 +51,13 @@ export interface SchedulesOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly enqueue: Enqueue;
+  readonly log: Log;
   readonly origin: string;
 }
 
 const DECISIONS_SHOWN = 200;
 
-export function createSchedules({ store, clock, ids, enqueue, origin }: SchedulesOptions): Schedules {
+export function createSchedules({ store, clock, ids, enqueue, log, origin }: SchedulesOptions): Schedules {
   const schedules: Schedules = {
     async create(projectId, functionId, { id = ids.next(), ...input }) {
       if (!isCustomId(id))
@@ -160,13 +162,12 @@ export function createSchedules({ store, clock, ids, enqueue, origin }: Schedule
     },
 
     next(row, count) {
-      const times: number[] = [];
-      let cursor = Math.max(row.cursor, clock.now());
+      if (!row.enabled || row.nextDue === null || count < 1) return [];
+      const times = [row.nextDue];
       while (times.length < count) {
-        const due = nextOf(row, cursor);
+        const due = nextAfter(row, Math.max(times.at(-1) ?? 0, clock.now()));
         if (due === null) break;
         times.push(due);
-        cursor = due;
       }
       return times;
     },
@@ -176,7 +177,7 @@ export function createSchedules({ store, clock, ids, enqueue, origin }: Schedule
       return store.decisions.list({ projectId, subject: 'schedule', subjectId: id, limit: DECISIONS_SHOWN });
     },
 
-    advanceDue: createAdvanceDue({ store, ids, enqueue, origin }),
+    advanceDue: createAdvanceDue({ store, ids, enqueue, log, origin }),
   };
   return schedules;
 }
@@ -201,6 +202,16 @@ function withTimes(row: ScheduleRow, old: ScheduleRow | null, now: number): Sche
 
 const hasOtherTimes = (row: ScheduleRow, old: ScheduleRow): boolean =>
   row.at !== old.at || row.expression !== old.expression || (row.at === null && row.timezone !== old.timezone);
+
+/** Null also where this server cannot read what is stored: then it is not what keeps somebody from looking at it. */
+function nextAfter(row: ScheduleRow, time: number): number | null {
+  try {
+    return nextOf(row, time);
+  } catch (error) {
+    if (isPlatformError(error) && error.code === 'schedule_invalid') return null;
+    throw error;
+  }
+}
 
 function nextOf(row: ScheduleRow, after: number): number | null {
   return decideDueTicks(rulesOf(row), { cursorMs: after, nowMs: after, running: 0, waiting: 0 }).nextDueMs;

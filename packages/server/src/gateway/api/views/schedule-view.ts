@@ -19,7 +19,7 @@ export function viewSchedule(row: ScheduleRow, next: readonly number[]): Schedul
     jitter: row.jitterMs / 1000,
     catchUp: { policy: row.catchUp.policy, max: row.catchUp.max, window: row.catchUp.windowMs / 1000 },
     overlap: row.overlap,
-    next: row.enabled ? next.map((time) => formatDate(time)) : [],
+    next: next.map((time) => formatDate(time)),
     lastTick: formatDate(row.lastTick),
     lastExecutionId: row.lastExecutionId ?? '',
     counters: { ran: row.ran, missed: row.missed, caughtUp: row.caughtUp, skipped: row.skipped },
