@@ -4,6 +4,7 @@ import { PlatformError } from '@martlet/protocol';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
 import { createSchedules, type ScheduleInput } from '../../src/services/schedules/manage-schedules.ts';
 import type { Store } from '../../src/ports/store.ts';
+import type { ScheduleAdvance } from '../../src/ports/store/schedule-store.ts';
 import type { Log } from '../../src/ports/system/log.ts';
 import { createScheduler } from '../../src/triggers/schedules/scheduler.ts';
 import { aFunction, aQuery, aSchedule } from '../support/rows.ts';
@@ -150,6 +151,39 @@ describe('a schedule on which nothing can be decided', () => {
     await expect(row()).resolves.toMatchObject({ ran: 1, cursor: NOON });
     await expect(row('refused')).resolves.toMatchObject({ ran: 0, nextDue: NOON + 5 * MINUTE });
     await expect(schedules.decisions('default', 'refused')).resolves.toMatchObject([{ code: 'undecidable' }]);
+  });
+});
+
+describe('the catch-up of many ticks', () => {
+  const all = { policy: 'all', max: 1000, windowMs: 24 * 60 * MINUTE } as const;
+
+  it('is stored piece by piece, all of it and nothing twice, with one body for the executions of a schedule', async () => {
+    const batches: (readonly ScheduleAdvance[])[] = [];
+    const { create, schedules, store, row } = await start((inner) => ({
+      ...inner,
+      schedules: {
+        ...inner.schedules,
+        advance(batch) {
+          batches.push(batch);
+          return inner.schedules.advance(batch);
+        },
+      },
+    }));
+    const body = 'x'.repeat(65_536);
+    for (const id of ['a', 'b', 'c']) await create({ id, expression: '* * * * * *', catchUp: all, request: { body } });
+    vi.setSystemTime(NOON);
+    let looks = 0;
+    while ((await schedules.advanceDue()) === 'more') expect((looks += 1)).toBeLessThan(50);
+    for (const batch of batches) {
+      const jobs = batch.flatMap((advance) => advance.jobs);
+      expect(jobs.length * body.length).toBeLessThanOrEqual(2 * 8 * 1_048_576);
+      for (const advance of batch) expect(new Set(advance.jobs.map((job) => job.body)).size).toBeLessThanOrEqual(1);
+    }
+    // Ten minutes are 600 ticks.
+    for (const id of ['a', 'b', 'c']) await expect(row(id)).resolves.toMatchObject({ ran: 600, missed: 0, cursor: NOON });
+    const ticks = batches.flat().flatMap(({ id, jobs }) => jobs.map(({ facts }) => `${id} ${facts.tick}`));
+    expect(new Set(ticks).size).toBe(1800);
+    await expect(store.executions.list('default', 'hello', aQuery({ limit: 1 }))).resolves.toMatchObject({ total: 1800 });
   });
 });
 

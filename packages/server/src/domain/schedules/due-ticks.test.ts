@@ -52,6 +52,27 @@ describe('on time', () => {
 });
 
 describe('after downtime', () => {
+  test('what is decided piece by piece is what would be decided at once', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 300 }), fc.constantFrom('all', 'latest', 'skip'), (atOnce, minutes, policy) => {
+        const rules = rulesOf({ catchUp: { policy, max: 200, windowMs: 2 * HOUR } });
+        const nowMs = START + minutes * MINUTE;
+        const whole = look(rules, START, nowMs);
+        const pieces: DueTicks[] = [];
+        let cursorMs = START;
+        while (cursorMs < whole.cursorMs) {
+          const piece = decideDueTicks(rules, { cursorMs, nowMs, ...idle, atOnce });
+          expect(runsOf(piece).length).toBeLessThanOrEqual(atOnce);
+          expect(piece.cursorMs).toBeGreaterThan(cursorMs);
+          pieces.push(piece);
+          cursorMs = piece.cursorMs;
+        }
+        expect(pieces.flatMap(({ decisions }) => decisions)).toEqual(whole.decisions);
+        expect(pieces.at(-1)?.nextDueMs).toBe(whole.nextDueMs);
+      }),
+    );
+  });
+
   const hourly = (catchUp: Partial<ScheduleRules['catchUp']>) =>
     look(rulesOf({ timing: recurring('@hourly'), catchUp: { ...CATCH_UP_DEFAULT, ...catchUp } }), START, START + 50 * HOUR + 30 * MINUTE);
 

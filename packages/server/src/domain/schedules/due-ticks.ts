@@ -33,6 +33,8 @@ export interface ScheduleView {
   /** Executions of this schedule that run, and that wait for one that does. */
   readonly running: number;
   readonly waiting: number;
+  /** Most ticks that this decision takes, from the oldest to run on; the later ones are for the next one. At least 1. */
+  readonly atOnce?: number;
 }
 
 export type TickDecision =
@@ -75,10 +77,12 @@ export function decideDueTicks(rules: ScheduleRules, view: ScheduleView): DueTic
     const next = ticks.nextAfter(view.cursorMs);
     return { decisions: [], cursorMs: view.cursorMs, nextDueMs: next === null ? null : ticks.dueOf(next), counters: NOTHING };
   }
-  const { toRun, missed } = sortByLateness(rules, ticks, { ...view, newest });
+  const { toRun: all, missed } = sortByLateness(rules, ticks, { ...view, newest });
+  const toRun = all.slice(0, view.atOnce);
+  const cursorMs = toRun.length < all.length ? (toRun.at(-1)?.tickMs ?? newest) : newest;
   const decisions = [...missed, ...admit(rules, ticks, { ...view, toRun })];
-  const next = ticks.nextAfter(newest);
-  return { decisions, cursorMs: newest, nextDueMs: next === null ? null : ticks.dueOf(next), counters: count(decisions) };
+  const next = ticks.nextAfter(cursorMs);
+  return { decisions, cursorMs, nextDueMs: next === null ? null : ticks.dueOf(next), counters: count(decisions) };
 }
 
 const NOTHING = { missed: 0, caughtUp: 0, skipped: 0 };

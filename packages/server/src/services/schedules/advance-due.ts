@@ -5,7 +5,7 @@ import type { FunctionRow, Store } from '../../ports/store.ts';
 import type { ScheduleAdvance, ScheduleRow } from '../../ports/store/schedule-store.ts';
 import type { Log } from '../../ports/system/log.ts';
 import type { Enqueue } from '../queue/enqueue.ts';
-import { decideTicks, parkTicks } from './decide-ticks.ts';
+import { BYTES_AT_ONCE, decideTicks, parkTicks, requestBytes } from './decide-ticks.ts';
 
 /** That there may be more, or how long until the next one is due; null where there is none. */
 export type Found = 'more' | { readonly dueInMs: number | null };
@@ -26,6 +26,8 @@ interface Decided {
 }
 
 const DUE_MAX = 200;
+/** Executions that one commit stores, but for those of its last schedule. */
+const JOBS_MAX = 2000;
 /** Another server, or a change, was faster with all of them: it is about to be done. */
 const FASTER_MS = 100;
 
@@ -34,7 +36,7 @@ export function createAdvanceDue({ store, ids, enqueue, log, origin }: AdvanceDu
     const { now, rows, next } = await store.schedules.due(DUE_MAX);
     if (rows.length === 0) return { dueInMs: next === null ? null : next - now };
     const functionOf = await functionsOf(rows);
-    const batch = rows.map((row) => decide(row, { now, fn: functionOf(row) }));
+    const batch = decideSome(rows, (row) => decide(row, { now, fn: functionOf(row) }));
     const moved = await write(batch, now);
     if (batch.some(({ advance: { jobs } }, at) => moved[at] === true && jobs.length > 0)) enqueue.announce();
     return moved.includes(true) ? 'more' : { dueInMs: FASTER_MS };
@@ -81,4 +83,18 @@ export function createAdvanceDue({ store, ids, enqueue, log, origin }: AdvanceDu
     const functions = new Map(found);
     return (row: ScheduleRow) => functions.get(keyOf(row)) ?? null;
   }
+}
+
+/** The longest waiting ones, until there is enough for one commit: after a long downtime each may have many executions. */
+function decideSome(rows: readonly ScheduleRow[], decide: (row: ScheduleRow) => Decided): Decided[] {
+  const batch: Decided[] = [];
+  let [jobs, bytes] = [0, 0];
+  for (const row of rows) {
+    if (jobs >= JOBS_MAX || bytes >= BYTES_AT_ONCE) break;
+    const decided = decide(row);
+    batch.push(decided);
+    jobs += decided.advance.jobs.length;
+    bytes += decided.advance.jobs.length * requestBytes(row);
+  }
+  return batch;
 }

@@ -16,6 +16,9 @@ export interface DecideOptions {
   newId(): string;
 }
 
+/** Ticks of one schedule, and bytes of what they call the function with, that one decision starts. The rest is left to the next. */
+const TICKS_MAX = 200;
+export const BYTES_AT_ONCE = 8 * 1_048_576;
 /** Long enough for a line about it each time. */
 const PARKED_MS = 5 * 60_000;
 
@@ -23,6 +26,7 @@ const PARKED_MS = 5 * 60_000;
 const viewOf = (row: ScheduleRow, now: number) => ({
   cursorMs: row.cursor,
   nowMs: now,
+  atOnce: Math.max(1, Math.min(TICKS_MAX, Math.floor(BYTES_AT_ONCE / requestBytes(row)))),
   running: Math.min(1, row.open.length),
   waiting: Math.max(0, row.open.length - 1),
 });
@@ -46,6 +50,8 @@ export function decideTicks(row: ScheduleRow, options: DecideOptions): ScheduleA
   const { decisions, cursorMs, nextDueMs, counters } = decideDueTicks(rulesOf(row), viewOf(row, options.now));
   const allowed = options.fn?.enabled === true;
   const jobs: NewJob[] = [];
+  // One for all of them, as is its body.
+  const order = scheduledOrder(row, options.fn, options.origin);
   const notes = decisions.map((decision): NewDecision => {
     const note = (code: string, text: string): NewDecision => ({
       at: options.now,
@@ -57,7 +63,7 @@ export function decideTicks(row: ScheduleRow, options: DecideOptions): ScheduleA
     });
     if (decision.kind !== 'run') return note(decision.reason, describe(decision));
     if (!allowed) return note('function_disabled', `The tick of ${iso(decision.tickMs)} did not run: the function is disabled.`);
-    const job = jobOf(row, decision, options);
+    const job = jobOf(row, decision, { ...options, order });
     jobs.push(job);
     const late = decision.caughtUp ? ', caught up' : decision.waits ? ', after the one before it' : '';
     return note('ran', `The tick of ${iso(decision.tickMs)} is execution ${job.execution.id}${late}.`);
@@ -100,6 +106,11 @@ export function parkTicks(row: ScheduleRow, now: number, error: unknown): Schedu
   };
 }
 
+/** Bytes that each execution of a schedule is stored with, about. */
+export function requestBytes({ request: { path, headers, body } }: ScheduleRow): number {
+  return Buffer.byteLength(body) + path.length + headers.reduce((bytes, text) => bytes + text.length, 0);
+}
+
 /** What a schedule calls its function with. */
 export function scheduledOrder(row: ScheduleRow, fn: FunctionRow | null, origin: string) {
   return {
@@ -121,10 +132,12 @@ export function scheduledOrder(row: ScheduleRow, fn: FunctionRow | null, origin:
   } as const;
 }
 
-function jobOf(row: ScheduleRow, { tickMs }: Extract<TickDecision, { kind: 'run' }>, { fn, origin, now, newId }: DecideOptions): NewJob {
+type JobOptions = Pick<DecideOptions, 'now' | 'newId'> & { readonly order: ReturnType<typeof scheduledOrder> };
+
+function jobOf(row: ScheduleRow, { tickMs }: Extract<TickDecision, { kind: 'run' }>, { order, now, newId }: JobOptions): NewJob {
   return newJob(
     {
-      ...scheduledOrder(row, fn, origin),
+      ...order,
       trigger: 'schedule',
       facts: { scheduleId: row.id, tick: tickMs },
       // Beside the cursor a second lock: the same tick of a schedule is never two executions.
