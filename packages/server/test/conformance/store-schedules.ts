@@ -62,6 +62,29 @@ export function testSchedules(store: () => Store): void {
     await expect(schedules().get('s-paused', 'paused')).resolves.toMatchObject({ expression: '* * * * *', enabled: false, nextDue: null });
   });
 
+  it('keeps a schedule paused whose ticks are being decided', async () => {
+    await store().functions.insert(aFunction({ id: 'f', projectId: 's-decided' }));
+    const row = aSchedule({ id: 's', projectId: 's-decided', functionId: 'f', nextDue: NOW });
+    await schedules().insert(row);
+    // By the clock of a server that is behind, a pause leaves the cursor where it is.
+    await schedules().update('s-decided', 's', { enabled: false, nextDue: null }, row);
+    await expect(schedules().advance([advance(row, { nextDue: NOW + 5 })])).resolves.toEqual([false]);
+    await schedules().update('s-decided', 's', { enabled: true, updatedAt: row.updatedAt + 1 });
+    await expect(schedules().advance([advance(row, { nextDue: NOW + 5 })])).resolves.toEqual([false]);
+    await expect(schedules().get('s-decided', 's')).resolves.toMatchObject({ ran: 0, nextDue: null });
+  });
+
+  it('leaves ticks decided that another server has decided by a clock that is ahead', async () => {
+    await store().functions.insert(aFunction({ id: 'skew', projectId: 's-skew', schedule: '0 0 * * *', timezone: 'UTC', updatedAt: NOW }));
+    await schedules().update('s-skew', 'skew', { cursor: NOW + 90_000, updatedAt: NOW + 90_000 });
+    await store().functions.update('s-skew', 'skew', { schedule: '* * * * *', updatedAt: NOW + 1000 });
+    await expect(schedules().get('s-skew', 'skew')).resolves.toMatchObject({
+      cursor: NOW + 90_000,
+      nextDue: NOW + 120_000,
+      updatedAt: NOW + 90_001,
+    });
+  });
+
   it('follows the settings of a function, and leaves those of the API alone', async () => {
     await store().functions.insert(
       aFunction({ id: 'auto', projectId: 's-settings', schedule: '0 0 1 1 *', timezone: 'UTC', updatedAt: NOW }),

@@ -101,6 +101,11 @@ describe('a change of a schedule', () => {
   });
 });
 
+it('has no id of a function, as that is kept for the schedule of its settings', async () => {
+  const { create } = await start();
+  await expect(create({ id: 'hello', expression: '* * * * *' })).rejects.toMatchObject({ code: 'schedule_already_exists' });
+});
+
 it('the next times begin with the tick that waits for its jitter, and a pause has none', async () => {
   const { create, change, schedules, row } = await start();
   const { nextDue } = await create({ expression: '0 * * * *', jitterMs: 30 * MINUTE });

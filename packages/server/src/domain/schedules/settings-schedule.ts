@@ -40,3 +40,25 @@ export function settingsSchedule({ id, projectId, name, schedule, timezone, upda
     open: [],
   } as const;
 }
+
+/** What the settings of a function change in the schedule that stands in them; null where they change nothing. `nextDue` is for one that is not paused. */
+export function settingsChange(fn: ScheduledFunction, old: Timed) {
+  if (old.expression === fn.schedule && old.timezone === fn.timezone) return null;
+  // Ticks that were decided stay so, also where the clock of another server is ahead of ours.
+  const cursor = Math.max(fn.updatedAt, old.cursor);
+  return {
+    name: fn.name,
+    expression: fn.schedule,
+    timezone: fn.timezone,
+    cursor,
+    nextDue: parseCronExpression(fn.schedule, fn.timezone).nextAfter(cursor),
+    updatedAt: Math.max(fn.updatedAt, old.updatedAt + 1),
+  };
+}
+
+interface Timed {
+  readonly expression: string;
+  readonly timezone: string;
+  readonly cursor: number;
+  readonly updatedAt: number;
+}

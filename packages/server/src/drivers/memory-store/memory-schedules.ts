@@ -2,7 +2,7 @@
 import { PlatformError } from '@martlet/protocol';
 import { isTerminal } from '../../domain/execution-state.ts';
 import type { scheduleAttributes } from '../../domain/list-attributes.ts';
-import { settingsSchedule } from '../../domain/schedules/settings-schedule.ts';
+import { settingsChange, settingsSchedule } from '../../domain/schedules/settings-schedule.ts';
 import type { FunctionRow } from '../../ports/store.ts';
 import type { JobStore } from '../../ports/store/job-store.ts';
 import type { ScheduleRow, ScheduleStore, ScheduleVersion } from '../../ports/store/schedule-store.ts';
@@ -80,14 +80,11 @@ export function followSettings({ schedules }: MemoryTables, fn: FunctionRow): vo
     return;
   }
   if (old !== null && old.source !== 'settings') return;
-  if (old?.expression === fn.schedule && old.timezone === fn.timezone) return;
-  const row = settingsSchedule(fn);
   if (old === null) {
-    schedules.put(row);
+    schedules.put(settingsSchedule(fn));
     return;
   }
-  const { name, expression, timezone, cursor, updatedAt } = row;
+  const change = settingsChange(fn, old);
   // One that is paused stays so, whatever its times are now.
-  const nextDue = old.enabled ? row.nextDue : null;
-  schedules.put({ ...old, name, expression, timezone, cursor, nextDue, updatedAt });
+  if (change !== null) schedules.put({ ...old, ...change, nextDue: old.enabled ? change.nextDue : null });
 }

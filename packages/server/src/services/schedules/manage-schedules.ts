@@ -63,6 +63,11 @@ export function createSchedules({ store, clock, ids, enqueue, log, origin }: Sch
       if (!isCustomId(id))
         throw new PlatformError('general_argument_invalid', `Invalid \`scheduleId\` param: "${id.slice(0, 40)}" is not an id`);
       const fn = await requireFunction(store, projectId, functionId);
+      if ((await store.functions.get(projectId, id)) !== null)
+        throw new PlatformError(
+          'schedule_already_exists',
+          `Cannot create the schedule: "${id}" is the id of a function, and kept for the schedule of its settings. Give another id, or none.`,
+        );
       const now = clock.now();
       const row = withTimes(
         {

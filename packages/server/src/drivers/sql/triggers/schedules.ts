@@ -1,7 +1,7 @@
 /** Statements about schedules. */
 import { sql, type Insertable } from 'kysely';
 import type { scheduleAttributes } from '../../../domain/list-attributes.ts';
-import { settingsSchedule } from '../../../domain/schedules/settings-schedule.ts';
+import { settingsChange, settingsSchedule } from '../../../domain/schedules/settings-schedule.ts';
 import type { FunctionRow, ListQuery, Page } from '../../../ports/store.ts';
 import type { DueSchedules, ScheduleAdvance, ScheduleChange, ScheduleRow, ScheduleVersion } from '../../../ports/store/schedule-store.ts';
 import { DATABASE_NOW } from '../database-now.ts';
@@ -192,11 +192,15 @@ export async function followSettings(db: Database, fn: FunctionRow): Promise<voi
     return;
   }
   if (old !== null && old.source !== 'settings') return;
-  if (old?.expression === fn.schedule && old.timezone === fn.timezone) return;
-  const row = settingsSchedule(fn);
-  if (old === null) return insertSchedule(db, row);
-  const { name, expression, timezone, cursor, updatedAt } = row;
-  // One that is paused stays so, whatever its times are now.
-  const nextDue = old.enabled ? row.nextDue : null;
-  await updateSchedule(db, { ...at, change: { name, expression, timezone, cursor, nextDue, updatedAt } });
+  if (old === null) return insertSchedule(db, settingsSchedule(fn));
+  const change = settingsChange(fn, old);
+  if (change === null) return;
+  // One that is paused stays so, whatever its times are now; also where that happens between the look and this.
+  const nextDue = sql<number | null>`case when enabled = 1 then cast(${change.nextDue} as double precision) end`;
+  await db
+    .updateTable('schedules')
+    .set({ ...codec.encodeChange(change), next_due: nextDue })
+    .where('project_id', '=', at.projectId)
+    .where('id', '=', at.id)
+    .execute();
 }
