@@ -29,12 +29,23 @@ const DAY = 86_400_000;
 const NEAR = 2 * DAY;
 /** A pattern of croner holds some 80 KB, so that thousands of schedules share these and none keeps its own. */
 const patterns = new LRUCache<string, Cron>({ max: 256 });
+/** They have no state, and are small. */
+const expressions = new LRUCache<string, CronExpression>({ max: 5000 });
 
 /**
  * Five fields, or six with the second first, or a short form such as `@daily`; `zone` is an IANA name.
  * @throws {PlatformError} `schedule_invalid`, naming the field; also for a schedule that can never run
  */
 export function parseCronExpression(text: string, zone = 'UTC'): CronExpression {
+  const key = `${zone}\n${text}`;
+  const known = expressions.get(key);
+  if (known !== undefined) return known;
+  const expression = readExpression(text, zone);
+  expressions.set(key, expression);
+  return expression;
+}
+
+function readExpression(text: string, zone: string): CronExpression {
   const fields = readCronFields(text);
   const found = findTimeZone(zone);
   if (found === undefined)

@@ -11,6 +11,10 @@ const REACH = 26 * HOUR;
 /** Shorter than the time between any two changes, so that none hides another. */
 const STEP = 12 * HOUR;
 const ZONES_MAX = 600;
+/** Offsets are remembered for so long a time at once: finding them costs about as much as one look for a change. */
+const SPAN = 32 * STEP;
+/** Of each zone; about three years. */
+const SPANS_MAX = 64;
 
 export interface TimeZone {
   readonly name: string;
@@ -37,28 +41,58 @@ export function findTimeZone(name: string): TimeZone | undefined {
   return zone;
 }
 
-function createTimeZone(name: string, offsetAt: (timeMs: number) => number): TimeZone {
-  const wallAt = (timeMs: number) => timeMs + offsetAt(timeMs);
+interface Span {
+  /** Offset at its beginning. */
+  readonly offset: number;
+  /** Oldest first; each with the offset from then on. */
+  readonly changes: readonly { readonly atMs: number; readonly offset: number }[];
+}
 
-  const changeBetween = (fromMs: number, toMs: number): number | undefined => {
-    for (let from = fromMs; from < toMs; from += STEP) {
-      const to = Math.min(from + STEP, toMs);
-      if (offsetAt(from) !== offsetAt(to)) return bisect(from, to);
+function createTimeZone(name: string, findOffset: (timeMs: number) => number): TimeZone {
+  const spans = new LRUCache<number, Span>({ max: SPANS_MAX });
+
+  const spanOf = (index: number): Span => {
+    const known = spans.get(index);
+    if (known !== undefined) return known;
+    const changes: { atMs: number; offset: number }[] = [];
+    // From the second before, so that a change at the beginning is one of it.
+    const [before, last] = [index * SPAN - 1000, (index + 1) * SPAN - 1000];
+    let [from, offset] = [before, findOffset(before)];
+    for (; from < last; from = Math.min(from + STEP, last)) {
+      const to = Math.min(from + STEP, last);
+      const next = findOffset(to);
+      if (next !== offset) changes.push({ atMs: bisect(from, to, offset), offset: next });
+      offset = next;
     }
-    return undefined;
+    const span = { offset: findOffset(index * SPAN), changes };
+    spans.set(index, span);
+    return span;
   };
 
   /** Offsets change at whole seconds, so that the search ends there. */
-  const bisect = (from: number, to: number): number => {
-    const before = offsetAt(from);
-    let low = Math.floor(from / 1000);
-    let high = Math.ceil(to / 1000);
+  const bisect = (from: number, to: number, before: number): number => {
+    let low = from / 1000;
+    let high = to / 1000;
     while (high - low > 1) {
       const middle = Math.floor((low + high) / 2);
-      if (offsetAt(middle * 1000) === before) low = middle;
+      if (findOffset(middle * 1000) === before) low = middle;
       else high = middle;
     }
     return high * 1000;
+  };
+
+  const offsetAt = (timeMs: number): number => {
+    const { offset, changes } = spanOf(Math.floor(timeMs / SPAN));
+    return changes.findLast(({ atMs }) => atMs <= timeMs)?.offset ?? offset;
+  };
+  const wallAt = (timeMs: number) => timeMs + offsetAt(timeMs);
+
+  const changeBetween = (fromMs: number, toMs: number): number | undefined => {
+    for (let index = Math.floor(fromMs / SPAN); index * SPAN <= toMs; index += 1) {
+      const change = spanOf(index).changes.find(({ atMs }) => atMs > fromMs);
+      if (change !== undefined) return change.atMs <= toMs ? change.atMs : undefined;
+    }
+    return undefined;
   };
 
   const highestWallAt = (timeMs: number): number => {
