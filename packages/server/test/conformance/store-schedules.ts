@@ -130,6 +130,24 @@ export function testSchedules(store: () => Store): void {
     expect((await schedules().due(1000)).rows.filter(({ projectId }) => projectId === 's-due')).toEqual([]);
   });
 
+  it('deletes those that run once when they have, the oldest first, and none that may still run', async () => {
+    await store().functions.insert(aFunction({ id: 'f', projectId: 's-done' }));
+    const once = (id: string, facts: Partial<ScheduleRow>) =>
+      schedules().insert(aSchedule({ id, projectId: 's-done', functionId: 'f', expression: '', at: 10, cursor: 10, ...facts }));
+    await once('oldest', {});
+    await once('old', { at: 20, cursor: 20 });
+    await once('waits', { nextDue: NOW });
+    await once('paused', { enabled: false });
+    await once('recent', { at: 30, cursor: 30 });
+    await once('recurs', { at: null, expression: '0 0 1 1 *' });
+    const left = async () => (await schedules().list('s-done', 'f', aQuery())).rows.map(({ id }) => id).toSorted();
+    await expect(schedules().deleteDoneBefore(30, 1)).resolves.toBe(1);
+    await expect(left()).resolves.toEqual(['old', 'paused', 'recent', 'recurs', 'waits']);
+    await expect(schedules().deleteDoneBefore(30, 10)).resolves.toBe(1);
+    await expect(left()).resolves.toEqual(['paused', 'recent', 'recurs', 'waits']);
+    await schedules().delete('s-done', 'waits');
+  });
+
   it('lets one decision through per cursor, with its executions and its lines', async () => {
     await store().functions.insert(aFunction({ id: 'f', projectId: 's-adv' }));
     const row = aSchedule({ id: 's', projectId: 's-adv', functionId: 'f' });

@@ -21,7 +21,7 @@ import {
 import { settleJobs } from '../../src/drivers/sql/queue/settle-jobs.ts';
 import type { Database } from '../../src/drivers/sql/schema.ts';
 import { pendingEvents } from '../../src/drivers/sql/triggers/events.ts';
-import { dueSchedules, schedulesDueAt } from '../../src/drivers/sql/triggers/schedules.ts';
+import { deleteSchedulesDoneBefore, dueSchedules, schedulesDueAt } from '../../src/drivers/sql/triggers/schedules.ts';
 import { explaining } from '../support/explaining.ts';
 import { aJob, aWrite } from '../support/rows.ts';
 
@@ -63,6 +63,7 @@ const statements: readonly [string, (db: Database) => Promise<unknown>][] = [
   ['dead', (db) => listDeadJobs(db, { projectId: 'default', functionId: null, limit: 10 })],
   ['depth', (db) => jobDepth(db, { projectId: 'default', functionId: 'f1', max: 100 })],
   ['due schedules', (db) => schedulesDueAt(db, { now: 1, limit: 10 })],
+  ['done schedules', (db) => deleteSchedulesDoneBefore(db, { time: 1, limit: 10 })],
   ['next due schedule', (db) => dueSchedules(db, 10)],
   ['pending events', (db) => pendingEvents(db, 10)],
 ];

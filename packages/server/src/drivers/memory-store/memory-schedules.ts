@@ -55,6 +55,13 @@ export function memorySchedules({ schedules, functions, executions }: MemoryTabl
       const rows = waiting.filter((row) => (row.nextDue ?? 0) <= now).slice(0, limit);
       return { now, next: waiting[0]?.nextDue ?? null, rows: rows.map((row) => ({ ...row, open: row.open.filter(isOpen) })) };
     },
+    async deleteDoneBefore(time, limit) {
+      const done = schedules
+        .rows((row) => row.at !== null && row.nextDue === null && row.enabled && row.cursor < time)
+        .toSorted((a, b) => a.cursor - b.cursor);
+      const old = new Set(done.slice(0, limit));
+      return schedules.delete((row) => old.has(row)).length;
+    },
     async advance(batch) {
       const answers: boolean[] = [];
       for (const { projectId, id, from, change, jobs: made, decisions } of batch) {

@@ -97,6 +97,7 @@ export const operations = {
   'schedules.delete': { lane: 'write', run: schedules.deleteSchedule },
   'schedules.due': { lane: 'point', run: schedules.dueSchedules },
   'schedules.advance': { lane: 'write', run: schedules.advanceSchedules },
+  'schedules.deleteDoneBefore': { lane: 'write', run: schedules.deleteSchedulesDoneBefore },
 
   'events.append': { lane: 'write', run: appendEvents },
   'events.get': { lane: 'point', run: events.getEvent },

@@ -95,6 +95,7 @@ function scheduleNoun(run: RunOperation): ScheduleStore {
     delete: (projectId, id) => run('schedules.delete', { projectId, id }),
     due: (limit) => run('schedules.due', limit),
     advance: (batch) => run('schedules.advance', batch),
+    deleteDoneBefore: (time, limit) => run('schedules.deleteDoneBefore', { time, limit }),
   };
 }
 

@@ -90,6 +90,8 @@ export interface ScheduleStore {
   delete(projectId: string, id: string): Promise<boolean>;
   /** Those whose time has come by the clock that all servers share; none that is paused. */
   due(limit: number): Promise<DueSchedules>;
+  /** Those that run once and did so before a time, the oldest first. @returns how many were deleted */
+  deleteDoneBefore(time: number, limit: number): Promise<number>;
   /** @returns per advance whether it was the first from its version */
   advance(batch: readonly ScheduleAdvance[]): Promise<readonly boolean[]>;
 }

@@ -183,6 +183,14 @@ function advancedCells({ projectId, id, from, change }: ScheduleAdvance): Cell[]
   return [projectId, id, from.cursor, from.updatedAt, cursor, nextDue, ...counters, lastTick, lastExecutionId, JSON.stringify(open)];
 }
 
+/** In the words of its partial index, as SQLite compares them literally. */
+export async function deleteSchedulesDoneBefore(db: Database, { time, limit }: { time: number; limit: number }): Promise<number> {
+  const { rows } = await sql`delete from schedules where seq in (
+    select seq from schedules where at is not null and next_due is null and enabled = 1 and cursor_at < ${time}
+    order by cursor_at limit ${limit}) returning seq`.execute(db);
+  return rows.length;
+}
+
 /** Brings the schedule that stands in the settings of a function in line with them, in the same commit. */
 export async function followSettings(db: Database, fn: FunctionRow): Promise<void> {
   const at = { projectId: fn.projectId, id: fn.id };
