@@ -54,22 +54,27 @@ describe('on time', () => {
 describe('after downtime', () => {
   test('what is decided piece by piece is what would be decided at once', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 300 }), fc.constantFrom('all', 'latest', 'skip'), (atOnce, minutes, policy) => {
-        const rules = rulesOf({ catchUp: { policy, max: 200, windowMs: 2 * HOUR } });
-        const nowMs = START + minutes * MINUTE;
-        const whole = look(rules, START, nowMs);
-        const pieces: DueTicks[] = [];
-        let cursorMs = START;
-        while (cursorMs < whole.cursorMs) {
-          const piece = decideDueTicks(rules, { cursorMs, nowMs, ...idle, atOnce });
-          expect(runsOf(piece).length).toBeLessThanOrEqual(atOnce);
-          expect(piece.cursorMs).toBeGreaterThan(cursorMs);
-          pieces.push(piece);
-          cursorMs = piece.cursorMs;
-        }
-        expect(pieces.flatMap(({ decisions }) => decisions)).toEqual(whole.decisions);
-        expect(pieces.at(-1)?.nextDueMs).toBe(whole.nextDueMs);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 300 }),
+        fc.constantFrom('all', 'latest', 'skip'),
+        (atOnce, minutes, policy) => {
+          const rules = rulesOf({ catchUp: { policy, max: 200, windowMs: 2 * HOUR } });
+          const nowMs = START + minutes * MINUTE;
+          const whole = look(rules, START, nowMs);
+          const pieces: DueTicks[] = [];
+          let cursorMs = START;
+          while (cursorMs < whole.cursorMs) {
+            const piece = decideDueTicks(rules, { cursorMs, nowMs, ...idle, atOnce });
+            expect(runsOf(piece).length).toBeLessThanOrEqual(atOnce);
+            expect(piece.cursorMs).toBeGreaterThan(cursorMs);
+            pieces.push(piece);
+            cursorMs = piece.cursorMs;
+          }
+          expect(pieces.flatMap(({ decisions }) => decisions)).toEqual(whole.decisions);
+          expect(pieces.at(-1)?.nextDueMs).toBe(whole.nextDueMs);
+        },
+      ),
     );
   });
 

@@ -49,9 +49,7 @@ export function memorySchedules({ schedules, functions, executions }: MemoryTabl
     delete: async (projectId, id) => schedules.delete((row) => row.projectId === projectId && row.id === id).length > 0,
     async due(limit) {
       const now = Date.now();
-      const waiting = schedules
-        .rows((row) => row.nextDue !== null && row.enabled)
-        .toSorted((a, b) => (a.nextDue ?? 0) - (b.nextDue ?? 0));
+      const waiting = schedules.rows((row) => row.nextDue !== null && row.enabled).toSorted((a, b) => (a.nextDue ?? 0) - (b.nextDue ?? 0));
       const rows = waiting.filter((row) => (row.nextDue ?? 0) <= now).slice(0, limit);
       return { now, next: waiting[0]?.nextDue ?? null, rows: rows.map((row) => ({ ...row, open: row.open.filter(isOpen) })) };
     },

@@ -46,7 +46,10 @@ export function createAdvanceDue({ store, ids, enqueue, log, origin }: AdvanceDu
     try {
       return { row, advance: decideTicks(row, { now, fn, origin, newId: () => ids.next() }) };
     } catch (error) {
-      log.error({ err: error, scheduleId: row.id, projectId: row.projectId }, 'Cannot decide on the ticks of a schedule; trying again later');
+      log.error(
+        { err: error, scheduleId: row.id, projectId: row.projectId },
+        'Cannot decide on the ticks of a schedule; trying again later',
+      );
       return { row, advance: parkTicks(row, now, error), parked: true };
     }
   }
@@ -68,7 +71,10 @@ export function createAdvanceDue({ store, ids, enqueue, log, origin }: AdvanceDu
       return (await store.schedules.advance([advance])).includes(true);
     } catch (error) {
       if (isPlatformError(error) && error.code === 'store_unavailable') throw error;
-      log.error({ err: error, scheduleId: row.id, projectId: row.projectId }, 'The store refused the ticks of a schedule; trying again later');
+      log.error(
+        { err: error, scheduleId: row.id, projectId: row.projectId },
+        'The store refused the ticks of a schedule; trying again later',
+      );
       return parked ? false : writeAlone({ row, advance: parkTicks(row, now, error), parked: true }, now);
     }
   }

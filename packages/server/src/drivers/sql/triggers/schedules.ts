@@ -98,7 +98,9 @@ export async function updateSchedule(
     .set(cells)
     .where('project_id', '=', at.projectId)
     .where('id', '=', at.id)
-    .$if(at.from !== undefined, (query) => query.where('cursor_at', '=', at.from?.cursor ?? 0).where('updated_at', '=', at.from?.updatedAt ?? 0))
+    .$if(at.from !== undefined, (query) =>
+      query.where('cursor_at', '=', at.from?.cursor ?? 0).where('updated_at', '=', at.from?.updatedAt ?? 0),
+    )
     .returningAll()
     .executeTakeFirst();
   return raw === undefined ? null : codec.decode(raw);

@@ -116,7 +116,7 @@ const update = createRoute({
   path: '/v1/schedules/{scheduleId}',
   tags,
   summary: 'Change, pause or resume a schedule',
-  description: 'What is left out stays. Ticks of before the change are not caught up.',
+  description: 'What is left out stays. Ticks of before a change of the times, and of a pause, are not caught up.',
   ...openTo('schedules.write'),
   request: { params, body: jsonBody(input) },
   responses: one,
