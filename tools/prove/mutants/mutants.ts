@@ -70,6 +70,11 @@ export const mutants: readonly Mutant[] = [
         find: `await discardBody(invoked);\n      await attempt.recording?.whenEnded();`,
         replace: 'await discardBody(invoked);',
       },
+      {
+        file: `${SERVER}/services/queue/run-job.ts`,
+        find: 'row: recording.row(), lines: recording.takeLines(), startedAt',
+        replace: `row: { ...recording.row(), status: 'failed', endedAt: clock.now(), updatedAt: clock.now() }, lines: recording.takeLines(), startedAt`,
+      },
       { file: `${SERVER}/services/invoke/invoke.ts`, find: 'const STOP_GRACE_MS = 1000;', replace: 'const STOP_GRACE_MS = 8000;' },
     ],
     caughtBy: { scenario: 'calm-sqlite', promises: ['ended-dead'] },
@@ -77,7 +82,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'leaves what dead nodes had taken',
     edits: [
-      { file: `${SERVER}/triggers/queue/dispatcher.ts`, find: 'const lost = await jobs.lost(LOST_MAX);', replace: 'const lost = [];' },
+      { file: `${SERVER}/triggers/queue/tend-taken.ts`, find: 'const lost = await jobs.lost(LOST_MAX);', replace: 'const lost = [];' },
     ],
     caughtBy: { scenario: 'kills-sqlite', promises: ['accepted-ends'] },
   },

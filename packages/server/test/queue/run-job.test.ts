@@ -85,12 +85,12 @@ describe('an attempt', () => {
   });
 
   it('is made again when its server lost its lease while it ran', async () => {
-    let running: RunningJob | undefined;
+    const running = Promise.withResolvers<RunningJob>();
     const { claim, job } = await runOne({
       async invoke(request) {
         return endsWith('execution_interrupted', async () => {
           const aborted = new Promise<void>((resolve) => request.signal?.addEventListener('abort', resolve));
-          running?.interrupt();
+          (await running.promise).interrupt();
           await aborted;
           expect(request.signal?.reason).toMatchObject({ code: 'execution_interrupted' });
         })(request);
@@ -100,8 +100,9 @@ describe('an attempt', () => {
         return 'token';
       },
     });
-    running = await claim();
-    await expect(running.done).resolves.toBe('ended');
+    const begun = await claim();
+    running.resolve(begun);
+    await expect(begun.done).resolves.toBe('ended');
     await expect(job()).resolves.toMatchObject({ state: 'ready', attempt: 1, facts: { crashes: 1 } });
   });
 
