@@ -36,7 +36,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'moves the cursor of a schedule without looking who was faster',
-    edits: [{ file: `${SERVER}/drivers/sql/triggers/schedules.ts`, find: ' and schedules.cursor_at = advanced.moved_from', replace: '' }],
+    // Either of the two locks is enough; both have to go.
+    edits: [
+      { file: `${SERVER}/drivers/sql/triggers/schedules.ts`, find: ' and schedules.cursor_at = advanced.moved_from', replace: '' },
+      {
+        file: `${SERVER}/services/schedules/decide-ticks.ts`,
+        find: '`tick:${row.id}:${tickMs}`',
+        replace: '`tick:${row.id}:${tickMs}:${Math.random()}`',
+      },
+    ],
     caughtBy: { scenario: 'calm-postgres', promises: ['once-per-tick'] },
   },
   {
@@ -88,7 +96,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'counts an attempt that was handed back',
-    edits: [{ file: settling, find: `status = 'waiting', attempt = attempt - 1,`, replace: `status = 'waiting',` }],
+    edits: [{ file: settling, find: 'set attempt = attempt - 1, node_id = null,', replace: 'set node_id = null,' }],
     caughtBy: { test: MODEL },
   },
   {
