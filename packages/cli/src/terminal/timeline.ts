@@ -32,7 +32,7 @@ function dayOf(time: Date): string {
 }
 
 const GOOD = new Set(['completed', 'ran', 'started', 'sent']);
-const BAD = new Set(['failed', 'dead', 'attempt_failed', 'poison', 'exhausted', 'hops_exceeded', 'function_disabled']);
+const BAD = new Set(['failed', 'dead', 'attempt_failed', 'poison', 'exhausted', 'hops_exceeded', 'function_disabled', 'undecidable']);
 
 /** Whether a decision is one by which something ran, or was sent. */
 export function wentWell(code: string): boolean {
