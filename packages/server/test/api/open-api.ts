@@ -126,7 +126,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     clock,
     limits,
   });
-  const schedules = createSchedules({ store, clock, ids, enqueue, origin: 'http://localhost' });
+  const schedules = createSchedules({ store, clock, ids, enqueue, log, origin: 'http://localhost' });
   const events = createEvents({ store, clock, ids, changes, enqueue, limits, origin: 'http://localhost' });
   const sender = createWebSender({ privateHosts: [], extraDenied: [] });
   const api = createApi({

@@ -8,7 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createConnections } from '../postgres-connection/connections.ts';
 import { toPlatformError } from '../postgres-connection/faults.ts';
 import { readSettings } from '../postgres-connection/settings.ts';
-import { DATABASE_NOW } from '../sql/database-now.ts';
+import { DATABASE_NOW } from '../sql/queue/database-now.ts';
 import { leaseClock, steadyNow, type LeaseNews, type LeaseOrder, type LeaseThreadData } from './lease-words.ts';
 
 const RENEWALS_PER_LEASE = 6;

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { PlatformError } from '@martlet/protocol';
 import type { NodeLease, NodeStore } from '../../ports/store/node-store.ts';
 import type { Session } from '../postgres-connection/session.ts';
-import { DATABASE_NOW } from '../sql/database-now.ts';
+import { DATABASE_NOW } from '../sql/queue/database-now.ts';
 import { leaseClock, LOST_AT, MOMENTS_BYTES, steadyNow, type LeaseNews, type LeaseOrder, type LeaseThreadData } from './lease-words.ts';
 
 export interface LeasedNodesOptions {

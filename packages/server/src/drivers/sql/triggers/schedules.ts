@@ -4,7 +4,7 @@ import type { scheduleAttributes } from '../../../domain/list-attributes.ts';
 import { settingsChange, settingsSchedule } from '../../../domain/schedules/settings-schedule.ts';
 import type { FunctionRow, ListQuery, Page } from '../../../ports/store.ts';
 import type { DueSchedules, ScheduleAdvance, ScheduleChange, ScheduleRow, ScheduleVersion } from '../../../ports/store/schedule-store.ts';
-import { DATABASE_NOW } from '../database-now.ts';
+import { DATABASE_NOW } from '../queue/database-now.ts';
 import { listPage, type AttributeColumns } from '../list-page.ts';
 import { enqueueJobs } from '../queue/enqueue.ts';
 import { createRowCodec, flag, json, plain, type Cell } from '../row-codec.ts';
