@@ -44,7 +44,7 @@ export interface Recorder {
  * A record is to be visible 10 ms after the answer; most of that goes to waiting for company in the commit, since what a
  * commit costs beside its rows is the same for one and for two hundred.
  */
-const GATHER_MS = 7;
+const GATHER_MS = 6;
 const BATCH_MAX = 1000;
 const LATE_MS = 100;
 const LOOK_MS = 25;
