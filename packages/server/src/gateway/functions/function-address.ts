@@ -1,5 +1,5 @@
 /** Which project and which function path a URL or a host means. */
-import { functionNameProblem, PlatformError } from '@martlet/protocol';
+import { functionNameProblem, PlatformError, RecentTexts } from '@martlet/protocol';
 
 export interface FunctionAddress {
   readonly projectId: string | undefined;
@@ -17,18 +17,14 @@ const PLAIN = /^[\w-]+$/;
 const ROUTES = ['/functions/', '/api/functions/'] as const;
 const PROJECT_ROUTE = /^\/api\/apps\/([A-Za-z0-9._-]{1,36})\/functions\/(.*)$/s;
 
-/** What was asked for of late, by a sum of the URL; a collision costs the time that is saved otherwise. */
-const REMEMBERED = 256;
-const URL_LENGTH_MAX = 256;
-const remembered: ({ readonly url: string; readonly address: FunctionAddress } | undefined)[] = Array.from({ length: REMEMBERED });
+const recent = new RecentTexts<FunctionAddress>();
 
 /** Undefined when the URL is not of the data plane. */
 export function addressOfUrl(url: string): FunctionAddress | undefined {
-  const place = (url.length * 31 + url.charCodeAt(url.length - 1) * 7 + url.charCodeAt(url.length >> 1)) & (REMEMBERED - 1);
-  const known = remembered[place];
-  if (known !== undefined && known.url === url) return known.address;
+  const known = recent.get(url);
+  if (known !== undefined) return known;
   const address = readUrl(url);
-  if (address !== undefined && url.length <= URL_LENGTH_MAX) remembered[place] = { url, address };
+  if (address !== undefined) recent.keep(url, address);
   return address;
 }
 
