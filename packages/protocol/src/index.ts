@@ -6,6 +6,5 @@ export * from './function-name.ts';
 export * from './identity.ts';
 export * from './ids.ts';
 export * from './limits.ts';
-export * from './recent-texts.ts';
 export * from './resources.ts';
 export * from './webhook.ts';

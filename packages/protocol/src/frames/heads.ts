@@ -4,7 +4,7 @@
  */
 import { FrameError } from './frame-reader.ts';
 import { FRAME_HEADER_BYTES } from './frame-types.ts';
-import { RecentTexts } from '../recent-texts.ts';
+import { RecentTexts } from './recent-texts.ts';
 
 /** Set when the body is in the same frame, whole; otherwise chunks follow until an end frame. */
 const INLINE_BODY = 1;

@@ -1,5 +1,6 @@
 /** Which project and which function path a URL or a host means. */
-import { functionNameProblem, PlatformError, RecentTexts } from '@martlet/protocol';
+import { functionNameProblem, PlatformError } from '@martlet/protocol';
+import { RecentTexts } from '@martlet/protocol/frames';
 
 export interface FunctionAddress {
   readonly projectId: string | undefined;

@@ -76,23 +76,12 @@ async function bothWays(given: Answer, more?: string, method?: string, version?:
   return ours;
 }
 
+const NAMES =
+  'content-type Content-Length DATE date Connection keep-alive Transfer-Encoding trailer Expect te content-disposition set-cookie x-martlet-execution-id x-open-runtimes-a upgrade Vary etag ä x:'.split(
+    ' ',
+  );
 const name = fc.oneof(
-  fc.constantFrom(
-    ...['content-type', 'Content-Length', 'DATE', 'date', 'Connection', 'keep-alive', 'Transfer-Encoding', 'trailer', 'Expect', 'te'],
-    ...[
-      'content-disposition',
-      'set-cookie',
-      'x-martlet-execution-id',
-      'x-open-runtimes-a',
-      'upgrade',
-      'Vary',
-      'etag',
-      '',
-      'a b',
-      'ä',
-      'x:',
-    ],
-  ),
+  fc.constantFrom(...NAMES, '', 'a b'),
   fc.stringMatching(/^[A-Za-z0-9-]{1,12}$/),
   fc.string({ maxLength: 8, unit: fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code)) }),
 );

@@ -4,7 +4,7 @@
  * and whatever Node treats in a way of its own is left to Node.
  */
 import { STATUS_CODES } from 'node:http';
-import { RecentTexts } from '@martlet/protocol';
+import { RecentTexts } from '@martlet/protocol/frames';
 import { isPassedOn } from './passed-headers.ts';
 
 export interface ShortAnswer {

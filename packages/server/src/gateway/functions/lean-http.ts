@@ -1,6 +1,6 @@
 /**
- * Requests and responses of `node:http` whose short bodies do not pass through streams. Node parses every request and writes
- * every head, with all that it refuses; what is left out is the life of a `Readable` and a `Writable` around a body that came,
+ * Requests and responses of `node:http` whose short bodies do not pass through streams. Node parses every request with
+ * all that it refuses, and writes every head but that of a usual short answer (known-heads.ts); what is left out is the life of a `Readable` and a `Writable` around a body that came,
  * or goes, in one piece: 9 of the 16 µs that such a body costs here (docs/decisions/0005-hot-path.md).
  *
  * Nothing else changes: whoever treats them as any request and response gets what Node does.
