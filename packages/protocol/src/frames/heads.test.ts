@@ -43,7 +43,13 @@ describe('response heads', () => {
       fc.property(fc.integer({ min: 200, max: 599 }), headerPairs, body, fc.boolean(), (status, pairs, bytes, finished) => {
         const usage = finished ? { cpuMicros: 12, memoryKb: 34 } : undefined;
         const read = readResponse(layOutResponse({ status, headers: pairs.flat(), body: bytes, usage }).subarray(FRAME_HEADER_BYTES));
-        expect({ ...read, body: new Uint8Array(read.body ?? []) }).toEqual({ status, headers: pairs.flat(), body: bytes, usage });
+        expect({ ...read, body: new Uint8Array(read.body ?? []) }).toEqual({
+          status,
+          headers: pairs.flat(),
+          headerText: pairs.flat().join('\0'),
+          body: bytes,
+          usage,
+        });
       }),
     );
   });

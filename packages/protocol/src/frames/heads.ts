@@ -4,6 +4,7 @@
  */
 import { FrameError } from './frame-reader.ts';
 import { FRAME_HEADER_BYTES } from './frame-types.ts';
+import { RecentTexts } from './recent-texts.ts';
 
 /** Set when the body is in the same frame, whole; otherwise chunks follow until an end frame. */
 const INLINE_BODY = 1;
@@ -40,6 +41,8 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   readonly headers: readonly string[];
+  /** The headers as they came, joined by NUL: what is known of them is found by this. */
+  readonly headerText: string;
   /** Whole body, or undefined when chunks follow. */
   readonly body: Buffer | undefined;
   readonly usage: Usage | undefined;
@@ -121,18 +124,32 @@ export function readResponse(payload: Buffer): ResponseHead {
   const end = RESPONSE_FIXED + payload.readUInt32LE(11);
   if (flags > 3 || status < 200 || status > 599 || end > payload.length)
     throw new FrameError('Cannot read a response head: its fields are out of range');
-  const headers = end === RESPONSE_FIXED ? [] : payload.toString('latin1', RESPONSE_FIXED, end).split('\0');
-  if (headers.length % 2 !== 0 || headers.length > HEADERS_MAX)
-    throw new FrameError('Cannot read a response head: its headers are not pairs');
+  const headerText = payload.toString('latin1', RESPONSE_FIXED, end);
+  const headers = knownHeaders.get(headerText) ?? splitHeaders(headerText);
   const inline = (flags & INLINE_BODY) !== 0;
   if (!inline && (end !== payload.length || (flags & FINISHED) !== 0))
     throw new FrameError('Cannot read a response head: it contradicts itself');
   return {
     status,
     headers,
+    headerText,
     body: inline ? copy(payload, end) : undefined,
     usage: (flags & FINISHED) === 0 ? undefined : { cpuMicros: payload.readUInt32LE(3), memoryKb: payload.readUInt32LE(7) },
   };
+}
+
+/** Answers of one function mostly have the same headers. */
+const knownHeaders = new RecentTexts<readonly string[]>();
+
+/** @throws {FrameError} */
+function splitHeaders(text: string): readonly string[] {
+  const headers = text === '' ? [] : text.split('\0');
+  if (headers.length % 2 !== 0 || headers.length > HEADERS_MAX)
+    throw new FrameError('Cannot read a response head: its headers are not pairs');
+  // Many executions share it.
+  Object.freeze(headers);
+  knownHeaders.keep(text, headers);
+  return headers;
 }
 
 export function writeUsage(usage: Usage): Buffer {
