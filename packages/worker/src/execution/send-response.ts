@@ -20,7 +20,8 @@ export class ResponseInvalid extends Error {
 /** @returns a promise when the body is sent in chunks */
 export function sendResponse(execution: Execution, response: Response): Promise<void> | undefined {
   const { status } = response;
-  const headers = flatten(response.headers);
+  const onlyType = FunctionResponse.onlyType(response);
+  const headers = onlyType === undefined ? flatten(response.headers) : ['content-type', onlyType];
   if (status < 200 || status > 599) throw new ResponseInvalid(`Cannot answer with status ${status}: it must be from 200 to 599`);
   const raw = FunctionResponse.rawBody(response);
   const body = typeof raw === 'string' ? Buffer.from(raw) : (raw ?? response.body ?? undefined);
