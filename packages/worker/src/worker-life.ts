@@ -13,7 +13,7 @@ import {
 } from '@martlet/protocol/frames';
 import { createBase44Runtime } from './base44-runtime.ts';
 import { installEgress } from './egress/egress-shim.ts';
-import { Execution, executions, setErrorDescription } from './execution/execution.ts';
+import { Execution, executions, runWithin, setErrorDescription } from './execution/execution.ts';
 import { findHandler } from './execution/handler.ts';
 import { checkInput } from './input/check-input.ts';
 import { findDeclaredInput, type DeclaredInput } from './input/declared-input.ts';
@@ -108,12 +108,12 @@ export class WorkerLife {
   /** Listeners of the signal write to the log of the execution, whoever made them run. */
   #abort(stream: number, reason: string): void {
     const execution = this.#running.get(stream);
-    if (execution !== undefined) executions.run(execution, () => execution.abort(reason));
+    if (execution !== undefined) runWithin(execution, () => execution.abort(reason));
   }
 
   #serve(execution: Execution, body: RequestBody, served: ServedFunction): void {
     if (this.#code !== undefined) loadLog.moveTo(execution);
-    executions.run(execution, serve, execution, body, served);
+    runWithin(execution, () => serve(execution, body, served));
   }
 
   readonly #onFinished = (execution: Execution): void => {

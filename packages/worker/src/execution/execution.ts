@@ -5,7 +5,7 @@
  *     handling ──respond──▶ responding ──body sent──▶ responded ──waitUntil settled──▶ finished
  *         └──────fail──────────┴─────────────────────────┘
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { LogLevel } from '@martlet/protocol';
 import {
   FrameType,
@@ -27,6 +27,21 @@ import type { StreamedBody } from '../web/request-body.ts';
 
 /** The execution whose code runs now, carried along promises, timers and events. */
 export const executions = new AsyncLocalStorage<Execution>();
+
+/** Made before any user code runs: knows of no execution, and of no context that a function has entered. */
+const outside = new AsyncResource('MartletWall');
+
+/**
+ * Runs a part of the execution and comes back from it, whatever contexts were entered in there. `executions.run` alone
+ * would let a function's own `enterWith` live on in the next execution that arrived in the same chunk of frames; it also
+ * copies the context a second time when it comes back.
+ */
+export function runWithin(execution: Execution, part: () => void): void {
+  outside.runInAsyncScope(() => {
+    executions.enterWith(execution);
+    part();
+  });
+}
 
 export interface ExecutionOptions {
   readonly stream: number;
