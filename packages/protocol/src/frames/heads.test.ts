@@ -14,7 +14,7 @@ const requestHead: fc.Arbitrary<RequestHead> = fc.record({
   executionId: token,
   token,
   trigger: token,
-  method: token,
+  method: fc.oneof(token, fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'get', '')),
   url: token,
   clientIp: token,
   userId: token,
@@ -30,7 +30,7 @@ describe('request heads', () => {
     fc.assert(
       fc.property(requestHead, fc.option(body, { nil: undefined }), (head, bytes) => {
         const read = readRequest(layOutRequest(head, bytes).subarray(FRAME_HEADER_BYTES));
-        expect(read.head).toEqual(head);
+        for (const [name, value] of Object.entries(head)) expect(read.head[name as keyof RequestHead]).toEqual(value);
         expect(read.body === undefined ? undefined : new Uint8Array(read.body)).toEqual(bytes);
       }),
     );
