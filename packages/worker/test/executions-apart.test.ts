@@ -1,5 +1,5 @@
 /** Requests that arrive in one chunk run in one turn of the worker's event loop, and yet have nothing of each other. */
-import { FRAME_HEADER_BYTES, FrameType, layOutRequest } from '@martlet/protocol/frames';
+import { FrameType, FrameWriter, writeRequest } from '@martlet/protocol/frames';
 import { afterEach, expect, test } from 'vitest';
 import { frameOf, loadFrame, startWorkerProcess, type WorkerProcess } from './support/worker-process.ts';
 
@@ -70,8 +70,14 @@ test('a frame that cannot be understood fails no execution that arrived with it'
 
 /** A GET has no body, the body of a POST follows in chunks. */
 function request(stream: number, method: 'GET' | 'POST', path: string): Buffer {
-  const laidOut = layOutRequest({ ...head, method, url: `http://x${path}` }, method === 'GET' ? new Uint8Array(0) : undefined);
-  return frameOf(FrameType.request, stream, laidOut.subarray(FRAME_HEADER_BYTES));
+  const sent: Buffer[] = [];
+  const writer = new FrameWriter({ destroyed: false, write: (bytes) => sent.push(bytes) });
+  writeRequest(writer, stream, {
+    head: { ...head, method, url: `http://x${path}` },
+    body: method === 'GET' ? new Uint8Array(0) : undefined,
+  });
+  writer.flush();
+  return Buffer.concat(sent);
 }
 
 const head = {

@@ -3,7 +3,8 @@
  * splitting costs a third of parsing JSON. Latin-1 keeps header bytes exactly as `node:http` gives them.
  */
 import { FrameError } from './frame-reader.ts';
-import { FRAME_HEADER_BYTES } from './frame-types.ts';
+import { FrameType } from './frame-types.ts';
+import type { FrameWriter } from './frame-writer.ts';
 
 /** Set when the body is in the same frame, whole; otherwise chunks follow until an end frame. */
 const INLINE_BODY = 1;
@@ -54,21 +55,24 @@ export interface Usage {
   readonly memoryKb: number;
 }
 
-/** Lays out a request frame. `body`: bytes = whole, undefined = chunks follow. */
-export function layOutRequest(head: RequestHead, body: Uint8Array | undefined): Buffer {
+/** A request to be sent. `body`: bytes = whole, undefined = chunks follow. */
+export interface SentRequest {
+  readonly head: RequestHead;
+  readonly body: Uint8Array | undefined;
+}
+
+export function writeRequest(writer: FrameWriter, stream: number, { head, body }: SentRequest): void {
   const method = Math.max(0, METHODS.indexOf(head.method));
   const facts = `${head.executionId}\0${head.token}\0${head.trigger}\0${method === 0 ? head.method : ''}\0${head.url}\0${head.clientIp}\0${head.userId}\0${head.userToken}\0${head.event}\0${head.platformUrl}`;
   const text = head.headers.length === 0 ? facts : `${facts}\0${head.headers.join('\0')}`;
-  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + REQUEST_FIXED + text.length + (body?.length ?? 0));
-  let at = FRAME_HEADER_BYTES;
-  frame[at] = body === undefined ? 0 : INLINE_BODY;
-  frame[at + 1] = method;
-  frame.writeUInt32LE(head.timeoutMs, at + 2);
-  frame.writeUInt32LE(text.length, at + 6);
-  at += REQUEST_FIXED;
-  frame.write(text, at, 'latin1');
-  if (body !== undefined && body.length > 0) frame.set(body, at + text.length);
-  return frame;
+  const at = writer.begin(FrameType.request, stream, REQUEST_FIXED + text.length + (body?.length ?? 0));
+  const { slab } = writer;
+  slab[at] = body === undefined ? 0 : INLINE_BODY;
+  slab[at + 1] = method;
+  slab.writeUInt32LE(head.timeoutMs, at + 2);
+  slab.writeUInt32LE(text.length, at + 6);
+  slab.write(text, at + REQUEST_FIXED, 'latin1');
+  if (body !== undefined && body.length > 0) slab.set(body, at + REQUEST_FIXED + text.length);
 }
 
 export function readRequest(payload: Buffer): { head: RequestHead; body: Buffer | undefined } {
@@ -150,27 +154,26 @@ class ReceivedHead implements RequestHead {
 }
 
 /** A response to be sent. `body`: undefined = chunks follow. `usage`: the execution has finished with it. */
-export interface LaidOutResponse {
+export interface SentResponse {
   readonly status: number;
   readonly headers: readonly string[];
-  readonly body: Uint8Array | undefined;
+  readonly body: string | Uint8Array | undefined;
   readonly usage: Usage | undefined;
 }
 
-/** Lays out a response frame. */
-export function layOutResponse({ status, headers, body, usage }: LaidOutResponse): Buffer {
+export function writeResponse(writer: FrameWriter, stream: number, { status, headers, body, usage }: SentResponse): void {
   const text = headers.join('\0');
-  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + RESPONSE_FIXED + text.length + (body?.length ?? 0));
-  let at = FRAME_HEADER_BYTES;
-  frame[at] = (body === undefined ? 0 : INLINE_BODY) | (usage === undefined ? 0 : FINISHED);
-  frame.writeUInt16LE(status, at + 1);
-  frame.writeUInt32LE(usage?.cpuMicros ?? 0, at + 3);
-  frame.writeUInt32LE(usage?.memoryKb ?? 0, at + 7);
-  frame.writeUInt32LE(text.length, at + 11);
-  at += RESPONSE_FIXED;
-  frame.write(text, at, 'latin1');
-  if (body !== undefined && body.length > 0) frame.set(body, at + text.length);
-  return frame;
+  const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : (body?.length ?? 0);
+  const at = writer.begin(FrameType.response, stream, RESPONSE_FIXED + text.length + bodyBytes);
+  const { slab } = writer;
+  slab[at] = (body === undefined ? 0 : INLINE_BODY) | (usage === undefined ? 0 : FINISHED);
+  slab.writeUInt16LE(status, at + 1);
+  slab.writeUInt32LE(usage?.cpuMicros ?? 0, at + 3);
+  slab.writeUInt32LE(usage?.memoryKb ?? 0, at + 7);
+  slab.writeUInt32LE(text.length, at + 11);
+  slab.write(text, at + RESPONSE_FIXED, 'latin1');
+  if (typeof body === 'string') slab.write(body, at + RESPONSE_FIXED + text.length, 'utf8');
+  else if (bodyBytes > 0 && body !== undefined) slab.set(body, at + RESPONSE_FIXED + text.length);
 }
 
 /** @throws {FrameError} for a head that no honest worker writes */

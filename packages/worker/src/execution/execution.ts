@@ -9,11 +9,11 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { LogLevel } from '@martlet/protocol';
 import {
   FrameType,
-  layOutResponse,
   LOG_LINE_COST,
   SendCredit,
   writeJson,
   writeLog,
+  writeResponse,
   writeUsage,
   writeByteCount,
   type FailureMessage,
@@ -141,11 +141,11 @@ export class Execution {
     );
   }
 
-  /** Sends a whole response. */
-  respond(status: number, headers: readonly string[], body: Uint8Array): void {
+  /** Sends a whole response, a text as UTF-8. */
+  respond(status: number, headers: readonly string[], body: string | Uint8Array): void {
     if (this.#state !== 'handling') return;
     const usage = this.#waiting === 0 ? this.#usage() : undefined;
-    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse({ status, headers, body, usage }));
+    writeResponse(this.#writer, this.stream, { status, headers, body, usage });
     this.#state = 'responded';
     if (usage !== undefined) this.#finish();
   }
@@ -153,7 +153,7 @@ export class Execution {
   /** Sends the head of a response whose body follows in chunks. @returns false when it is too late for that */
   beginResponse(status: number, headers: readonly string[]): boolean {
     if (this.#state !== 'handling') return false;
-    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse({ status, headers, body: undefined, usage: undefined }));
+    writeResponse(this.#writer, this.stream, { status, headers, body: undefined, usage: undefined });
     this.#state = 'responding';
     return true;
   }
