@@ -19,7 +19,7 @@ import { checkInput } from './input/check-input.ts';
 import { findDeclaredInput, type DeclaredInput } from './input/declared-input.ts';
 import { describeInput } from './input/describe-input.ts';
 import { codeFile, loadFunction, type LoadedCode } from './execution/load-function.ts';
-import { inlineBody, StreamedBody, type RequestBody } from './web/request-body.ts';
+import { emptyBody, InlineBody, StreamedBody, type RequestBody } from './web/request-body.ts';
 import { serve, type ServedFunction } from './execution/serve.ts';
 import { createStackMapper, type StackMapper } from './stack/stack-map.ts';
 import { takeDenoHandler } from './deno/deno-shim.ts';
@@ -100,7 +100,7 @@ export class WorkerLife {
       onFinished: this.#onFinished,
     });
     this.#running.add(execution);
-    const source = streamedBody ?? inlineBody((body ?? Buffer.alloc(0)) as Uint8Array<ArrayBuffer>);
+    const source = streamedBody ?? (body === undefined || body.length === 0 ? emptyBody : new InlineBody(body as Uint8Array<ArrayBuffer>));
     if (this.#served !== undefined) this.#serve(execution, source, this.#served);
     else void this.#loading?.then(() => this.#served !== undefined && this.#serve(execution, source, this.#served));
   }

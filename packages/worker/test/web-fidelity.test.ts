@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { inlineBody, StreamedBody, type RequestBody } from '../src/web/request-body.ts';
+import { emptyBody, InlineBody, StreamedBody, type RequestBody } from '../src/web/request-body.ts';
 
 const NativeRequest = globalThis.Request;
 const NativeResponse = globalThis.Response;
@@ -161,7 +161,7 @@ describe('a request', () => {
 });
 
 function bodyOf(how: 'inline' | 'streamed', bytes: Uint8Array<ArrayBuffer>): RequestBody {
-  if (how === 'inline') return inlineBody(bytes);
+  if (how === 'inline') return bytes.length === 0 ? emptyBody : new InlineBody(bytes);
   const body = new StreamedBody(1_000_000, () => undefined);
   body.push(bytes);
   body.end();
@@ -300,13 +300,19 @@ describe('a response', () => {
       Array(4).fill(undefined),
     );
   });
+  test('requests without a body share nothing that one of them could take from the other', async () => {
+    const bytes = await emptyBody.bytes();
+    structuredClone(bytes, { transfer: [bytes.buffer] });
+    expect(Buffer.from((await emptyBody.branch().bytes()).buffer)).toHaveLength(0);
+    expect(await new NativeResponse(emptyBody.inline).text()).toBe('');
+  });
   test('bytes of a request are a plain array of their own', async () => {
     const request = new FunctionRequest({
       url: 'http://x/',
       method: 'POST',
       headers: () => new Headers(),
       signal: () => new AbortController().signal,
-      body: inlineBody(Buffer.from('abc') as Uint8Array<ArrayBuffer>),
+      body: new InlineBody(Buffer.from('abc') as Uint8Array<ArrayBuffer>),
     });
     const bytes = await request.bytes();
     expect([bytes.constructor === Uint8Array, bytes.buffer.byteLength]).toEqual([true, 3]);

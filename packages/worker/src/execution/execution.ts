@@ -60,13 +60,12 @@ export class Execution {
   readonly stream: number;
   readonly head: RequestHead;
   readonly streamedBody: StreamedBody | undefined;
-  /** Credit for body bytes towards the server. */
-  readonly credit = new SendCredit();
   readonly startedAt = Date.now();
   readonly #writer: FrameWriter;
   readonly #onFinishing: (execution: Execution) => void;
   readonly #onFinished: (execution: Execution) => void;
   readonly #cpuAtStart = usedSoFar().cpuMicros;
+  #credit: SendCredit | undefined;
   #completed: PromiseWithResolvers<void> | undefined;
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;
@@ -84,6 +83,11 @@ export class Execution {
     this.#limits = options.limits;
     this.#onFinishing = options.onFinishing;
     this.#onFinished = options.onFinished;
+  }
+
+  /** Credit for body bytes towards the server. */
+  get credit(): SendCredit {
+    return (this.#credit ??= new SendCredit());
   }
 
   get signal(): AbortSignal {
@@ -111,7 +115,7 @@ export class Execution {
   abort(message: string): void {
     this.#abortReason ??= new DOMException(message, 'AbortError');
     this.streamedBody?.fail(this.#abortReason);
-    this.credit.release();
+    this.#credit?.release();
     this.#abort?.abort(this.#abortReason);
   }
 

@@ -25,10 +25,17 @@ export interface ServedFunction {
  */
 export function serve(execution: Execution, body: RequestBody, served: ServedFunction): void {
   const onFailure = (error: unknown): void => fail(execution, error, served);
+  const onResult = (result: unknown): void => {
+    try {
+      answer(execution, result)?.catch(onFailure);
+    } catch (error) {
+      onFailure(error);
+    }
+  };
   try {
     const result = callHandler(execution, body, served);
-    if (result instanceof Promise) result.then((value) => answer(execution, value)).catch(onFailure);
-    else answer(execution, result)?.catch(onFailure);
+    if (result instanceof Promise) result.then(onResult, onFailure);
+    else onResult(result);
   } catch (error) {
     onFailure(error);
   }
