@@ -291,13 +291,14 @@ describe('a response', () => {
     }
     const seen = new FunctionResponse('x');
     void seen.headers;
+    const defined = Object.defineProperty(new FunctionResponse('x'), 'headers', { value: new Headers() });
     const { onlyType } = FunctionResponse;
     expect([onlyType(new FunctionResponse('x')), onlyType(FunctionResponse.json(1))]).toEqual([
       'text/plain;charset=UTF-8',
       'application/json',
     ]);
-    expect([seen, new OwnHeaders('x'), new NativeResponse('x'), new FunctionResponse(null)].map(onlyType)).toEqual(
-      Array(4).fill(undefined),
+    expect([seen, defined, new OwnHeaders('x'), new NativeResponse('x'), new FunctionResponse(null)].map(onlyType)).toEqual(
+      Array(5).fill(undefined),
     );
   });
   test('requests without a body share nothing that one of them could take from the other', async () => {

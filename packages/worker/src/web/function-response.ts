@@ -48,8 +48,10 @@ export class FunctionResponse extends NativeResponse {
 
   /** The type of a response that has no other header and whose headers nobody has looked at; else undefined. */
   static onlyType(response: Response): string | undefined {
-    // A subclass may have headers of its own.
-    return #type in response && Object.getPrototypeOf(response) === FunctionResponse.prototype ? response.#type : undefined;
+    if (!(#type in response)) return undefined;
+    // A subclass may have headers of its own, and so may an object on which they were defined.
+    const isPlain = Object.getPrototypeOf(response) === FunctionResponse.prototype && !Object.hasOwn(response, 'headers');
+    return isPlain ? response.#type : undefined;
   }
 
   override get headers(): Headers {
