@@ -17,8 +17,8 @@ export interface Deliveries {
   begin(): Promise<number>;
   /** Called when an attempt has ended, and so left room. */
   onEnded(listener: () => void): void;
-  /** Cuts attempts off; another server, or the next start, makes them anew. */
-  close(): Promise<void>;
+  /** Cuts attempts off; another server, or the next start, makes them anew. Waits for what does not end no longer than `ms`. */
+  close(ms: number): Promise<void>;
 }
 
 export interface DeliveriesOptions {
@@ -95,11 +95,17 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       return claimed.length;
     },
     onEnded: (listener) => void endListeners.push(listener),
-    async close() {
+    async close(ms) {
       closing.abort(new Error('the server stops'));
-      await Promise.allSettled(running.values());
+      await Promise.race([Promise.allSettled(running.values()), pause(ms)]);
     },
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
 }
 
 const keyOf = ({ projectId, webhookId }: DeliveryRow): string => `${projectId}/${webhookId}`;
