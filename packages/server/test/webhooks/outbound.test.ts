@@ -146,6 +146,23 @@ describe('a webhook', () => {
     receiver.answer = (_request, response) => response.writeHead(204).end();
   });
 
+  it('shows since when it fails, and what was decided about it; what enables it begins anew', async () => {
+    const made = await hook('/failing', ['failing.*']);
+    expect(made.failingSince).toBe('');
+    receiver.answer = (_request, response) => response.writeHead(500).end();
+    await send('failing.now', null);
+    const shown = async () => (await test.api('GET', `/v1/webhooks/${made.$id}`)).body;
+    await expect.poll(shown, { timeout: 15_000 }).toMatchObject({ failingSince: expect.stringMatching(/^20/) });
+    await expect.poll(async () => deliveriesOf(made), { timeout: 15_000 }).toMatchObject([{ status: 'failed' }]);
+    await expect(test.api('PATCH', `/v1/webhooks/${made.$id}`, { name: 'other' })).resolves.toMatchObject({
+      body: { failingSince: expect.stringMatching(/^20/) },
+    });
+    await expect(test.api('PATCH', `/v1/webhooks/${made.$id}`, { enabled: true })).resolves.toMatchObject({ body: { failingSince: '' } });
+    await expect(test.api('GET', `/v1/webhooks/${made.$id}/decisions`)).resolves.toMatchObject({ body: { total: 0, decisions: [] } });
+    await expect(test.api('GET', '/v1/webhooks/nobody/decisions')).resolves.toMatchObject({ status: 404 });
+    receiver.answer = (_request, response) => response.writeHead(204).end();
+  });
+
   it('that says it is gone is not asked again', async () => {
     const made = await hook('/gone', ['gone.now']);
     receiver.answer = (_request, response) => response.writeHead(410).end();

@@ -18,7 +18,7 @@ afterEach(async () => {
 type Post = (post: WebPost) => Promise<number>;
 
 /** A store with one webhook and as many deliveries to it as there are ids, all due. */
-async function open({ ids, post }: { ids: readonly string[]; post: Post }) {
+async function open({ ids, post, waits = [] }: { ids: readonly string[]; post: Post; waits?: readonly number[] }) {
   const store = createMemoryStore();
   await store.open();
   const secrets = sealSecrets(vault, { projectId: 'default', id: 'webhook-1' }, ['secret']);
@@ -29,20 +29,31 @@ async function open({ ids, post }: { ids: readonly string[]; post: Post }) {
     const deliveries = [aDelivery({ id, eventId: id })];
     await store.events.dispatch({ ...event, now: Date.now(), jobs: [], decisions: [], deliveries });
   }
+  const announced: string[] = [];
   const deliveries: Deliveries = createDeliveries({
     store,
     vault,
+    changes: { announce: ({ kind }) => void announced.push(kind) },
     sender: { post, urlProblem: () => undefined },
     clock: { now: Date.now, uniqueMicros: () => Date.now() * 1000 },
     log: quiet,
-    waits: [60],
+    waits,
     timeoutSeconds: 15,
     version: '0',
     random: () => 0.5,
   });
   closers.push(() => deliveries.close(0));
   const row = (id: string) => store.deliveries.get('default', 'webhook-1', id);
-  return { store, deliveries, row };
+  const webhook = () => store.webhooks.get('default', 'webhook-1');
+  const decisions = () => store.decisions.list({ projectId: 'default', subject: 'webhook', subjectId: 'webhook-1', limit: 10 });
+  /** Makes one attempt of each, and waits for its end. */
+  async function attempt(): Promise<void> {
+    let ended = 0;
+    deliveries.onEnded(() => (ended += 1));
+    const begun = await deliveries.begin();
+    await expect.poll(() => ended).toBe(begun);
+  }
+  return { store, deliveries, row, webhook, decisions, announced, attempt };
 }
 
 it('end with the server, also one that never ends', async () => {
@@ -59,4 +70,53 @@ it('end with the server, also one that never ends', async () => {
   const closed = deliveries.close(50).then(() => 'closed');
   await expect(Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 10_000, 'never'))])).resolves.toBe('closed');
   expect(signal?.aborted).toBe(true);
+});
+
+const DAY_MS = 86_400_000;
+
+it('tell since when their webhook fails, until it takes one', async () => {
+  const statuses = [500, 500, 200];
+  const { webhook, attempt, store } = await open({ ids: ['one'], post: async () => statuses.shift() ?? 0, waits: [0, 0] });
+  const before = Date.now();
+  await attempt();
+  const { failingSince } = (await webhook()) ?? {};
+  expect(failingSince).toBeGreaterThanOrEqual(before);
+  await attempt();
+  await expect(webhook()).resolves.toMatchObject({ failingSince, updatedAt: aWebhook().updatedAt });
+  await attempt();
+  await expect(webhook()).resolves.toMatchObject({ failingSince: null, enabled: true });
+  await expect(store.deliveries.get('default', 'webhook-1', 'one')).resolves.toMatchObject({ status: 'delivered', attempt: 3 });
+});
+
+it('disable a webhook that took nothing for three days, with a line that says so', async () => {
+  const { webhook, decisions, attempt, store, announced, row } = await open({
+    ids: ['first', 'second', 'third'],
+    post: async () => 503,
+    waits: [0],
+  });
+  const failingSince = Date.now() - 3 * DAY_MS - 1;
+  await store.webhooks.update('default', 'webhook-1', { failingSince });
+  // A first attempt does not say that it is gone: there may have been nothing to send for weeks.
+  await attempt();
+  await expect(webhook()).resolves.toMatchObject({ enabled: true });
+  while ((await webhook())?.enabled === true) await attempt();
+  await expect(decisions()).resolves.toMatchObject([
+    { code: 'disabled', text: expect.stringContaining(new Date(failingSince).toISOString()) },
+  ]);
+  expect(announced).toEqual(['webhook']);
+  expect((await Promise.all(['first', 'second', 'third'].map(row))).filter((one) => one?.status === 'failed')).toHaveLength(1);
+});
+
+it('leave a webhook enabled that was changed while they failed', async () => {
+  const { webhook, decisions, attempt, store } = await open({
+    ids: ['one'],
+    async post() {
+      await store.webhooks.update('default', 'webhook-1', { failingSince: null });
+      return 503;
+    },
+  });
+  await store.webhooks.update('default', 'webhook-1', { failingSince: 1 });
+  await attempt();
+  await expect(webhook()).resolves.toMatchObject({ enabled: true });
+  await expect(decisions()).resolves.toEqual([]);
 });

@@ -126,8 +126,7 @@ function deliveryNoun(run: RunOperation): DeliveryStore {
   return {
     get: (projectId, webhookId, id) => run('deliveries.get', { projectId, webhookId, id }),
     list: (projectId, webhookId, query) => run('deliveries.list', { projectId, webhookId, query }),
-    due: (now, limit, except) => run('deliveries.due', { now, limit, except }),
-    claim: (rows, at) => run('deliveries.claim', { rows, ...at }),
+    claimDue: (what) => run('deliveries.claimDue', what),
     settle: (ends) => run('deliveries.settle', ends),
     redeliver: (at) => run('deliveries.redeliver', at),
     deleteBefore: (time, limit) => run('deliveries.deleteBefore', { time, limit }),
