@@ -55,3 +55,36 @@ it('that hang up without an answer, or never come to it, are told as such', asyn
   setTimeout(() => closing.abort(new Error('the server stops')), 50);
   await expect(within(post(silent, { signal: closing.signal, timeoutMs: 60_000 }))).rejects.toThrow('the server stops');
 });
+
+it('that go on answering keep their place until they are cut off, a moment later', async () => {
+  const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const slow = await says((socket) => {
+    socket.write(head);
+    const timer = setInterval(() => socket.write('1\r\nx\r\n'), 20);
+    socket.on('close', () => clearInterval(timer));
+  });
+  const flood = await says((socket) => {
+    socket.write(head);
+    const piece = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+    const timer = setInterval(() => socket.write(piece), 1);
+    socket.on('close', () => clearInterval(timer));
+  });
+  for (const url of [slow, flood]) {
+    await expect(within(post(url, { timeoutMs: 60_000 }))).resolves.toBe(200);
+    // Whoever has the answer knows that its socket is gone.
+    await expect.poll(() => sockets.size, { timeout: 500 }).toBe(0);
+  }
+  // What was answered in time was answered, also where the time ends in the middle of the rest.
+  await expect(within(post(slow, { timeoutMs: 300 }))).resolves.toBe(200);
+  const closing = new AbortController();
+  setTimeout(() => closing.abort(new Error('the server stops')), 200);
+  await expect(within(post(slow, { timeoutMs: 60_000, signal: closing.signal }))).resolves.toBe(200);
+});
+
+it('that answer in a whole are taken at their word at once', async () => {
+  const url = await says((socket) => socket.end('HTTP/1.1 204 No Content\r\n\r\n'));
+  const begun = performance.now();
+  for (let count = 0; count < 5; count += 1) await expect(post(url)).resolves.toBe(204);
+  // None of them waited out the moment that is given to those that go on.
+  expect(performance.now() - begun).toBeLessThan(4000);
+});

@@ -1,10 +1,12 @@
 /** Posts webhooks to public addresses. Of the answer the status is all that is kept. */
 import type { IncomingMessage } from 'node:http';
+import { finished } from 'node:stream';
 import type { WebSender } from '../../../ports/web-sender.ts';
 import { ask, orAborted } from './ask.ts';
 import { createOpenAddresses, type OpenAddressesOptions } from './open-addresses.ts';
 
 const DRAINED_BYTES = 65_536;
+const DRAINED_MS = 1000;
 
 export function createWebSender(options: OpenAddressesOptions): WebSender {
   const addresses = createOpenAddresses(options);
@@ -25,7 +27,8 @@ export function createWebSender(options: OpenAddressesOptions): WebSender {
         const open = await orAborted(addresses.of(url), signal);
         const headers = { ...post.headers, 'content-length': post.body.byteLength };
         const response = await ask(url, open, { method: 'POST', headers, body: post.body, signal });
-        drain(response);
+        // Only now its socket is gone, and what is counted as under way is what is open.
+        await drained(response);
         return response.statusCode ?? 0;
       } catch (error) {
         if (post.signal.aborted) throw post.signal.reason;
@@ -36,12 +39,18 @@ export function createWebSender(options: OpenAddressesOptions): WebSender {
   };
 }
 
-/** A receiver whose answer is cut off may take that for a failure, and one that never ends is cut off; so is what is late, by the signal. */
-function drain(response: IncomingMessage): void {
+/** A receiver whose answer is cut off may take that for a failure; one that goes on and on is cut off all the same. Its status is known, so the rest cannot fail. */
+function drained(response: IncomingMessage): Promise<void> {
   let bytes = 0;
-  response.on('error', () => response.destroy());
+  const timer = setTimeout(() => response.destroy(), DRAINED_MS);
   response.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > DRAINED_BYTES) response.destroy();
+  });
+  return new Promise((resolve) => {
+    finished(response, () => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 }
