@@ -106,11 +106,15 @@ export function createWebhooks({ store, vault, sender, clock, ids, changes }: We
     async update(projectId, id, input) {
       const old = await webhooks.get(projectId, id);
       const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-      const { name, enabled, url, events, hearsExecutions, verify } = checked(sender, { ...old, ...given });
-      const change = { name, enabled, url, events, hearsExecutions, verify, updatedAt: clock.now() };
-      // What is enabled anew, or sent elsewhere, begins anew.
-      const begins = input.enabled === true || input.url !== undefined;
-      const row = await store.webhooks.update(projectId, id, { ...change, ...(begins && { failingSince: null }) });
+      const { hearsExecutions } = checked(sender, { ...old, ...given });
+      // Nothing but what was given: somebody else may have changed the rest meanwhile.
+      const row = await store.webhooks.update(projectId, id, {
+        ...given,
+        ...(input.events !== undefined && { hearsExecutions }),
+        // What is enabled anew, or sent elsewhere, begins anew.
+        ...((input.enabled === true || input.url !== undefined) && { failingSince: null }),
+        updatedAt: clock.now(),
+      });
       if (row === null) throw notFound('Webhook', id);
       announce(projectId);
       return row;
