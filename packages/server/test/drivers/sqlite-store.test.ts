@@ -17,7 +17,19 @@ import { createRequestTurn } from '../../src/drivers/sqlite-store/request-turn.t
 import { createSqliteStore } from '../../src/drivers/sqlite-store/sqlite-store.ts';
 import type { Filter, Store } from '../../src/ports/store.ts';
 import { testStore } from '../conformance/store.ts';
-import { aDeployment, aFunction, aKey, anExecution, aProject, aQuery, aVariable, aWrite } from '../support/rows.ts';
+import {
+  aDelivery,
+  aDeployment,
+  aFunction,
+  aKey,
+  anEvent,
+  anExecution,
+  aProject,
+  aQuery,
+  aVariable,
+  aWebhook,
+  aWrite,
+} from '../support/rows.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'martlet-store-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -121,6 +133,23 @@ describe('sqlite-store: what is on disk', () => {
     const path = freshPath();
     await withStore(path, (store) => store.executions.write([aWrite()]));
     expect(statSync(`${path}-wal`, { throwIfNoEntry: false })).toBeUndefined();
+  });
+});
+
+describe('sqlite-store: a webhook with many deliveries', () => {
+  it('is deleted in pieces, between which others write', async () => {
+    await withStore(freshPath(), async (store) => {
+      await store.webhooks.insert(aWebhook());
+      const event = anEvent();
+      await store.events.append([event]);
+      const deliveries = Array.from({ length: 1200 }, (_, index) => aDelivery({ id: `d${index}` }));
+      await store.events.dispatch({ ...event, now: 1, jobs: [], decisions: [], deliveries });
+      const order: string[] = [];
+      const deleted = store.webhooks.delete('default', 'webhook-1').then((was) => order.push(`deleted ${was}`));
+      await Promise.all([deleted, store.keys.insert(aKey()).then(() => order.push('written'))]);
+      expect(order).toEqual(['written', 'deleted true']);
+      await expect(store.deliveries.list('default', 'webhook-1', aQuery())).resolves.toMatchObject({ total: 0 });
+    });
   });
 });
 

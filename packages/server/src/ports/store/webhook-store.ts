@@ -40,7 +40,7 @@ export interface WebhookStore {
   list(projectId: string, query: ListQuery): Promise<Page<WebhookRow>>;
   /** @returns the changed row, or null where there is none */
   update(projectId: string, id: string, change: WebhookChange): Promise<WebhookRow | null>;
-  /** With its deliveries. @returns whether there was one */
+  /** With its deliveries, of which there may be millions: others write between them. @returns whether there was one */
   delete(projectId: string, id: string): Promise<boolean>;
   /** All enabled ones of a project that events are sent to. */
   sending(projectId: string): Promise<readonly WebhookRow[]>;

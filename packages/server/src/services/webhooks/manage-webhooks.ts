@@ -121,8 +121,10 @@ export function createWebhooks({ store, vault, sender, clock, ids, changes }: We
     },
 
     async delete(projectId, id) {
-      if (!(await store.webhooks.delete(projectId, id))) throw notFound('Webhook', id);
+      // Nothing comes in while its deliveries are deleted; and what a crash leaves of it can be deleted again.
+      if ((await store.webhooks.update(projectId, id, { enabled: false })) === null) throw notFound('Webhook', id);
       announce(projectId);
+      await store.webhooks.delete(projectId, id);
     },
 
     async changeSecret(projectId, id, { secret = freshSecret(), keepOld }) {

@@ -170,3 +170,15 @@ export async function deleteDeliveriesBefore(db: Database, { time, limit }: { ti
   const result = await db.deleteFrom('webhook_deliveries').where('seq', 'in', old).executeTakeFirst();
   return Number(result.numDeletedRows);
 }
+
+/** @returns how many, at most `limit` */
+export async function deleteDeliveriesOf(db: Database, at: WebhookAt & { limit: number }): Promise<number> {
+  const some = db
+    .selectFrom('webhook_deliveries')
+    .select('seq')
+    .where('project_id', '=', at.projectId)
+    .where('webhook_id', '=', at.webhookId)
+    .limit(at.limit);
+  const result = await db.deleteFrom('webhook_deliveries').where('seq', 'in', some).executeTakeFirst();
+  return Number(result.numDeletedRows);
+}

@@ -17,5 +17,6 @@ export const webhookOperations = {
   'deliveries.claimDue': { lane: 'write', run: claimDueDeliveries },
   'deliveries.settle': { lane: 'write', run: deliveries.settleDeliveries },
   'deliveries.redeliver': { lane: 'write', run: deliveries.redeliver },
+  'deliveries.deleteOf': { lane: 'write', run: deliveries.deleteDeliveriesOf },
   'deliveries.deleteBefore': { lane: 'write', run: deliveries.deleteDeliveriesBefore },
 } as const;
