@@ -2,6 +2,7 @@
 import type { CloudEvent } from '../../domain/events/cloud-event.ts';
 import { writeStructured } from '../../domain/events/cloud-event-http.ts';
 import { afterDelivery } from '../../domain/webhooks/delivery-retry.ts';
+import { HOPS_ATTRIBUTE } from '../../domain/webhooks/inbound-event.ts';
 import { MARTLET_SIGNATURE_HEADER, signDelivery } from '../../domain/webhooks/signatures.ts';
 import type { Store } from '../../ports/store.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
@@ -99,7 +100,7 @@ function signed(
   };
 }
 
-function cloudEventOf({ id, source, type, subject, time, contentType, data }: EventRow): CloudEvent {
+function cloudEventOf({ id, source, type, subject, time, contentType, data, hops }: EventRow): CloudEvent {
   return {
     id,
     source,
@@ -107,7 +108,7 @@ function cloudEventOf({ id, source, type, subject, time, contentType, data }: Ev
     ...(subject !== '' && { subject }),
     time: new Date(time).toISOString(),
     ...(contentType !== '' && { datacontenttype: contentType }),
-    extensions: {},
+    extensions: hops > 0 ? { [HOPS_ATTRIBUTE]: hops } : {},
     data: contentType === '' ? null : data,
   };
 }
