@@ -113,6 +113,14 @@ export function testWebhooks(store: () => Store): void {
       nextAt: NOW + 200,
       endedAt: null,
     });
+    const [third] = await claim({ now: NOW + 200, until: NOW + 260 });
+    await deliveries().release({ id: 'c-1', attempt: 2, now: NOW + 210 });
+    await expect(deliveries().get('d-claim', 'w', 'c-1')).resolves.toEqual(third);
+    await deliveries().release({ id: 'c-1', attempt: 3, now: NOW + 210 });
+    await expect(deliveries().get('d-claim', 'w', 'c-1')).resolves.toMatchObject({ attempt: 3, tries: 0, nextAt: NOW + 210 });
+    await deliveries().settle([ended({ id: 'c-1', attempt: 3 })]);
+    await deliveries().release({ id: 'c-1', attempt: 3, now: NOW + 220 });
+    await expect(deliveries().get('d-claim', 'w', 'c-1')).resolves.toMatchObject({ status: 'delivered', nextAt: null });
     await expect(deliveries().redeliver({ projectId: 'd-claim', webhookId: 'x', id: 'c-1', now: NOW })).resolves.toBeNull();
     await webhooks().delete('d-claim', 'w');
   });

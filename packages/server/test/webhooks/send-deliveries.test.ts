@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import { createLocalVault } from '../../src/drivers/local-vault/local-vault.ts';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
+import { DISABLED_WAIT_MS } from '../../src/ports/store/webhook-store.ts';
 import type { WebPost } from '../../src/ports/web-sender.ts';
 import { createDeliveries, type Deliveries } from '../../src/services/webhooks/send-deliveries.ts';
 import { sealSecrets } from '../../src/services/webhooks/webhook-secrets.ts';
@@ -119,4 +120,54 @@ it('leave a webhook enabled that was changed while they failed', async () => {
   await attempt();
   await expect(webhook()).resolves.toMatchObject({ enabled: true });
   await expect(decisions()).resolves.toEqual([]);
+});
+
+it('that are cut off by the end of the server are due again, with all their tries; what was answered is on record', async () => {
+  const answered = Promise.withResolvers<number>();
+  let count = 0;
+  const { deliveries, row } = await open({
+    ids: ['cut', 'answered'],
+    post({ signal, headers }) {
+      count += 1;
+      if (headers['martlet-delivery-id'] === 'answered') return answered.promise;
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    },
+  });
+  await deliveries.begin();
+  await expect.poll(() => count).toBe(2);
+  const closed = deliveries.close(10_000);
+  answered.resolve(200);
+  await closed;
+  await expect(row('answered')).resolves.toMatchObject({ status: 'delivered', responseStatus: 200 });
+  await expect(row('cut')).resolves.toMatchObject({ status: 'waiting', attempt: 1, tries: 0 });
+  expect((await row('cut'))?.nextAt).toBeLessThanOrEqual(Date.now());
+});
+
+it('wait for a webhook that is disabled, and end a day later', async () => {
+  const posted: string[] = [];
+  const { attempt, row, store } = await open({
+    ids: ['one'],
+    async post({ url }) {
+      posted.push(url);
+      return 204;
+    },
+  });
+  const { webhooks } = store;
+  // Disabled between the claim and the attempt.
+  const { get } = webhooks;
+  Object.assign(webhooks, {
+    async get(projectId: string, id: string) {
+      await webhooks.update(projectId, id, { enabled: false, updatedAt: Date.now() });
+      return get(projectId, id);
+    },
+  });
+  await attempt();
+  await expect(row('one')).resolves.toMatchObject({ status: 'waiting', tries: 0 });
+  Object.assign(webhooks, { get });
+  await attempt();
+  await expect(row('one')).resolves.toMatchObject({ status: 'waiting', attempt: 1 });
+  await webhooks.update('default', 'webhook-1', { updatedAt: Date.now() - DISABLED_WAIT_MS - 1 });
+  await attempt();
+  await expect(row('one')).resolves.toMatchObject({ status: 'failed', error: 'the webhook is disabled' });
+  expect(posted).toEqual([]);
 });

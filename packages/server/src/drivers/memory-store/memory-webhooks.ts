@@ -102,6 +102,11 @@ export function memoryDeliveries({ deliveries, webhooks }: MemoryTables): Delive
         deliveries.put({ ...row, ...end, updatedAt: now });
         return true;
       }),
+    async release({ id, attempt, now }) {
+      const row = deliveries.get(id);
+      if (row === null || row.attempt !== attempt || row.status !== 'waiting') return;
+      deliveries.put({ ...row, tries: row.tries - 1, nextAt: now, updatedAt: now });
+    },
     async redeliver({ projectId, webhookId, id, now }) {
       const row = find(projectId, webhookId, id);
       if (row === null) return null;

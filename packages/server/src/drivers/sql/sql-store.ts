@@ -128,6 +128,7 @@ function deliveryNoun(run: RunOperation): DeliveryStore {
     list: (projectId, webhookId, query) => run('deliveries.list', { projectId, webhookId, query }),
     claimDue: (what) => run('deliveries.claimDue', what),
     settle: (ends) => run('deliveries.settle', ends),
+    release: (attempt) => run('deliveries.release', attempt),
     redeliver: (at) => run('deliveries.redeliver', at),
     deleteBefore: (time, limit) => run('deliveries.deleteBefore', { time, limit }),
   };

@@ -96,6 +96,8 @@ export interface DeliveryStore {
   claimDue(what: DeliveryClaim): Promise<readonly DeliveryRow[]>;
   /** @returns per end whether its attempt was still the last one */
   settle(ends: readonly DeliveryEnd[]): Promise<readonly boolean[]>;
+  /** Takes back an attempt in which nothing was sent: due at once, its try not spent. Nothing where it is not the last one. */
+  release(attempt: Pick<DeliveryRow, 'id' | 'attempt'> & { readonly now: number }): Promise<void>;
   /** Makes it due now, with all its tries. @returns null where there is none */
   redeliver(at: {
     readonly projectId: string;

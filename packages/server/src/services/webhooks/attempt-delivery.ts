@@ -6,7 +6,7 @@ import { HOPS_ATTRIBUTE } from '../../domain/webhooks/inbound-event.ts';
 import { MARTLET_SIGNATURE_HEADER, signDelivery } from '../../domain/webhooks/signatures.ts';
 import type { Store } from '../../ports/store.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
-import type { DeliveryEnd, DeliveryRow, WebhookRow } from '../../ports/store/webhook-store.ts';
+import { DISABLED_WAIT_MS, type DeliveryEnd, type DeliveryRow, type WebhookRow } from '../../ports/store/webhook-store.ts';
 import type { Clock } from '../../ports/system/clock.ts';
 import type { Vault } from '../../ports/vault.ts';
 import type { WebSender } from '../../ports/web-sender.ts';
@@ -38,8 +38,10 @@ interface Answer {
 export async function attemptDelivery(options: AttemptOptions, row: DeliveryRow, signal: AbortSignal): Promise<void> {
   const { store, waits, random } = options;
   const answer = await send(options, row, signal);
-  // Cut off by our own end: its lease runs out, and whoever is there then makes the next attempt.
-  if (signal.aborted) return;
+  if (answer === undefined) {
+    await store.deliveries.release({ id: row.id, attempt: row.attempt, now: await store.nodes.now() });
+    return;
+  }
   const after =
     answer.sentTo === null ? ({ kind: 'failed' } as const) : afterDelivery(waits, { tries: row.tries, status: answer.status }, random());
   const now = await store.nodes.now();
@@ -57,12 +59,14 @@ export async function attemptDelivery(options: AttemptOptions, row: DeliveryRow,
   if (answer.sentTo !== null) await noteHealth(options, answer.sentTo, end);
 }
 
-async function send(options: AttemptOptions, row: DeliveryRow, signal: AbortSignal): Promise<Answer> {
+/** @returns undefined where the attempt was cut off by our own end, or its webhook may be enabled again: whoever is there then makes it anew */
+async function send(options: AttemptOptions, row: DeliveryRow, signal: AbortSignal): Promise<Answer | undefined> {
   const { store, sender, timeoutSeconds } = options;
   const [webhook, event] = await Promise.all([
     store.webhooks.get(row.projectId, row.webhookId),
     store.events.get(row.projectId, row.eventSource, row.eventId),
   ]);
+  if (webhook !== null && !webhook.enabled && webhook.updatedAt > (await store.nodes.now()) - DISABLED_WAIT_MS) return undefined;
   if (webhook === null || !webhook.enabled) return { status: 0, error: 'the webhook is disabled', sentTo: null };
   if (event === null) return { status: 0, error: 'the event is past retention', sentTo: null };
   try {
@@ -75,6 +79,7 @@ async function send(options: AttemptOptions, row: DeliveryRow, signal: AbortSign
     const note = status >= 300 && status < 400 ? '; redirects are not followed' : '';
     return { status, error: `it answered with status ${status}${note}`, sentTo: webhook };
   } catch (error) {
+    if (signal.aborted) return undefined;
     const problem = error instanceof Error ? error.message : String(error);
     return { status: 0, error: problem.slice(0, ERROR_LENGTH_MAX), sentTo: webhook };
   }

@@ -7,7 +7,7 @@ export interface Deliveries {
   begin(): Promise<number>;
   /** Called when an attempt has ended, and so left room. */
   onEnded(listener: () => void): void;
-  /** Cuts attempts off; another server, or the next start, makes them anew. Waits for what does not end no longer than `ms`. */
+  /** Cuts attempts off; another server, or the next start, makes them anew, as if these had not begun. Waits for what does not end no longer than `ms`. */
   close(ms: number): Promise<void>;
 }
 

@@ -147,6 +147,16 @@ export async function settleDeliveries(db: Database, ends: readonly DeliveryEnd[
   return answers;
 }
 
+export async function releaseDelivery(db: Database, { id, attempt, now }: { id: string; attempt: number; now: number }): Promise<void> {
+  await db
+    .updateTable('webhook_deliveries')
+    .set((column) => ({ tries: column('tries', '-', 1), next_at: now, updated_at: now }))
+    .where('id', '=', id)
+    .where('attempt', '=', attempt)
+    .where('status', '=', 'waiting')
+    .execute();
+}
+
 export async function redeliver(db: Database, at: DeliveryAt & { now: number }): Promise<DeliveryRow | null> {
   const raw = await db
     .updateTable('webhook_deliveries')

@@ -16,6 +16,7 @@ export const webhookOperations = {
   'deliveries.list': { lane: 'list', run: deliveries.listDeliveries },
   'deliveries.claimDue': { lane: 'write', run: claimDueDeliveries },
   'deliveries.settle': { lane: 'write', run: deliveries.settleDeliveries },
+  'deliveries.release': { lane: 'write', run: deliveries.releaseDelivery },
   'deliveries.redeliver': { lane: 'write', run: deliveries.redeliver },
   'deliveries.deleteOf': { lane: 'write', run: deliveries.deleteDeliveriesOf },
   'deliveries.deleteBefore': { lane: 'write', run: deliveries.deleteDeliveriesBefore },
