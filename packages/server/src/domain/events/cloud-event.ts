@@ -6,7 +6,7 @@ import { isPlatformError, PlatformError } from '@martlet/protocol';
 import { parseCustomEvent } from './event-name.ts';
 
 export interface CloudEvent {
-  /** With `source` it names the event for ever: the same pair again is the same event. */
+  /** With `source` it names the event: the same pair again is the same event, for as long as it is kept. */
   readonly id: string;
   readonly source: string;
   readonly type: string;
