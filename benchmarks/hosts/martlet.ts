@@ -41,6 +41,8 @@ export interface MartletOptions {
   readonly apiKey?: string;
   /** Settings beyond the defaults. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Folder of another checkout, with its packages installed, to start in place of this one. */
+  readonly checkout?: string;
 }
 
 interface ReadyLine {
@@ -50,7 +52,8 @@ interface ReadyLine {
   readonly tier: string;
 }
 
-const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/martlet.mjs', import.meta.url));
+const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+const COMMAND = 'packages/cli/bin/martlet.mjs';
 const BUILD_MS_MAX = 60_000;
 
 export const helloSource = readFileSync(new URL('../functions/hello.ts', import.meta.url), 'utf8');
@@ -62,7 +65,7 @@ export async function startMartlet(options: MartletOptions = {}): Promise<Martle
   await mkdir(dataDir, { recursive: true });
   const server = await startServer({
     command: process.execPath,
-    args: [COMMAND, 'serve', '--json', '--host', '127.0.0.1', '--port', '0', '--data', dataDir],
+    args: [join(options.checkout ?? CHECKOUT, COMMAND), 'serve', '--json', '--host', '127.0.0.1', '--port', '0', '--data', dataDir],
     // The command keeps its first key in the folder where it runs.
     cwd: dataDir,
     env: options.env ?? {},

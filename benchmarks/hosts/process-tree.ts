@@ -38,6 +38,47 @@ export async function untilQuiet(root: number): Promise<void> {
   }
 }
 
+/** Microseconds of processor time by part of a server: its main thread, its busiest other one, its other threads, and other processes. */
+export interface Parts {
+  readonly main: number;
+  readonly writer: number;
+  readonly otherThreads: number;
+  readonly otherProcesses: number;
+}
+
+/** Nanoseconds of processor time by thread, of a process and everything below it. */
+export function timesOfThreads(root: number): ReadonlyMap<string, number> {
+  const times = new Map<string, number>();
+  for (const { pid } of treeOf(root)) {
+    for (const thread of readdirIfThere(`/proc/${pid}/task`)) {
+      const text = readIfThere(`/proc/${pid}/task/${thread}/schedstat`);
+      if (text !== undefined) times.set(`${pid}/${thread}`, Number(text.split(' ')[0]));
+    }
+  }
+  return times;
+}
+
+/** What was used between two looks. The server is the process that used the most. */
+export function partsBetween(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): Parts {
+  const used = [...after].map(([thread, time]) => ({
+    thread,
+    pid: thread.slice(0, thread.indexOf('/')),
+    micros: (time - (before.get(thread) ?? 0)) / 1000,
+  }));
+  const sum = (threads: typeof used): number => threads.reduce((total, { micros }) => total + micros, 0);
+  const processes = Map.groupBy(used, ({ pid }) => pid);
+  const [server = ''] = [...processes].toSorted(([, a], [, b]) => sum(b) - sum(a))[0] ?? [];
+  const threads = (processes.get(server) ?? []).toSorted((a, b) => b.micros - a.micros);
+  const main = threads.find(({ thread }) => thread === `${server}/${server}`)?.micros ?? 0;
+  const others = threads.filter(({ thread }) => thread !== `${server}/${server}`);
+  return {
+    main,
+    writer: others[0]?.micros ?? 0,
+    otherThreads: sum(others.slice(1)),
+    otherProcesses: sum(used.filter(({ pid }) => pid !== server)),
+  };
+}
+
 /** Proportional set size of a process and everything below it, in bytes: shared pages are counted once among all. */
 export function memoryOfTree(root: number): number {
   return treeOf(root).reduce((sum, { pid }) => sum + proportionalSize(pid), 0);
@@ -70,6 +111,15 @@ function readFacts(pid: number): ProcessFacts | undefined {
 function proportionalSize(pid: number): number {
   const kilobytes = /^Pss:\s+(\d+) kB/m.exec(readIfThere(`/proc/${pid}/smaps_rollup`) ?? '')?.[1];
   return Number(kilobytes ?? 0) * 1024;
+}
+
+function readdirIfThere(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return [];
+    throw error;
+  }
 }
 
 /** Undefined for a process that has ended meanwhile. */

@@ -9,19 +9,21 @@ import { idle } from './idle-functions.ts';
 import { latency } from './latency.ts';
 import { lists } from './lists.ts';
 import type { MeasureRow } from './measure-row.ts';
+import { parts } from './parts.ts';
 import { queue } from './durable/queue.ts';
 import { stream } from './stream.ts';
 import { toMarkdown } from './table.ts';
 import { triggers } from './durable/triggers.ts';
 import { warm } from './warm.ts';
 
-const measures = [warm, latency, cold, burst, idle, deploy, stream, queue, triggers, lists];
+const measures = [warm, latency, cold, burst, idle, deploy, stream, queue, triggers, lists, parts];
 const README = new URL('../README.md', import.meta.url);
 const MARKS = ['<!-- results: written by npm run bench -- --write -->', '<!-- end of results -->'] as const;
 /** Beyond this share of stolen time the machine was not ours, and the figures are not worth keeping. */
 const STEAL_SHARE_MAX = 0.02;
 
-const usage = `npm run bench -- [--only <names>] [--quick] [--json] [--write]
+const usage = `npm run bench -- [--only <names>] [--beside <folder>] [--quick] [--json] [--write]
+  --beside folder of another checkout, with its packages installed, for: parts
   --only   comma-separated: ${measures.map(({ name }) => name).join(', ')}
   --quick  fewer and shorter rounds, to see that it works
   --json   print JSON in place of Markdown
@@ -39,7 +41,7 @@ export async function main(args: readonly string[]): Promise<number> {
   for (const measure of options.chosen) {
     note(`${measure.name}: ${measure.about}`);
     try {
-      rows.push(...(await measure.run({ quick: options.quick, note })));
+      rows.push(...(await measure.run({ quick: options.quick, note, ...(options.beside !== undefined && { beside: options.beside }) })));
     } catch (error) {
       failed.push(measure.name);
       note(`${measure.name} failed: ${error instanceof Error ? error.stack : String(error)}`);
@@ -58,6 +60,7 @@ export async function main(args: readonly string[]): Promise<number> {
 interface Options {
   readonly chosen: typeof measures;
   readonly quick: boolean;
+  readonly beside: string | undefined;
   readonly json: boolean;
   readonly write: boolean;
 }
@@ -67,13 +70,20 @@ function readOptions(args: readonly string[]): Options | undefined {
     const flag = { type: 'boolean', default: false } as const;
     const { values } = parseArgs({
       args: [...args],
-      options: { only: { type: 'string' }, quick: flag, json: flag, write: flag, help: flag },
+      options: { only: { type: 'string' }, beside: { type: 'string' }, quick: flag, json: flag, write: flag, help: flag },
     });
-    const names = values.only?.split(',').map((name) => name.trim()) ?? measures.map(({ name }) => name);
+    const names =
+      values.only?.split(',').map((name) => name.trim()) ?? measures.filter(({ byName }) => byName === undefined).map(({ name }) => name);
     const unknown = names.find((name) => !measures.some((measure) => measure.name === name));
     if (unknown !== undefined) throw new Error(`There is no measure ${JSON.stringify(unknown)}`);
     if (values.help) throw new Error('The benchmarks of Martlet');
-    return { chosen: measures.filter(({ name }) => names.includes(name)), quick: values.quick, json: values.json, write: values.write };
+    return {
+      chosen: measures.filter(({ name }) => names.includes(name)),
+      quick: values.quick,
+      beside: values.beside,
+      json: values.json,
+      write: values.write,
+    };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
     return undefined;

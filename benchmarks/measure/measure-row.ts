@@ -5,7 +5,7 @@ export interface Bound {
   readonly side: 'at least' | 'at most';
   readonly must: number;
   readonly aim: number;
-  readonly unit: '×' | 'ms' | 'MB';
+  readonly unit: '×' | 'µs' | 'ms' | 'MB';
 }
 
 /** Of a row that is there to be read, and held against nothing. */
@@ -45,12 +45,16 @@ export interface Measured {
 export interface Measure {
   readonly name: string;
   readonly about: string;
+  /** Taken only where its name is given. */
+  readonly byName?: true;
   run(settings: Settings): Promise<readonly MeasureRow[]>;
 }
 
 export interface Settings {
   /** Fewer and shorter rounds: to see that everything works, not to quote. */
   readonly quick: boolean;
+  /** Folder of another checkout of Martlet, for measures that compare two. */
+  readonly beside?: string;
   /** Says what is going on, on stderr. */
   readonly note: (text: string) => void;
 }

@@ -1,5 +1,7 @@
 /** The judge of the proof, and its smallest run: a few kills of a server on SQLite, and of two on PostgreSQL. */
 import { describe, expect, test } from 'vitest';
+import { mutants } from './mutants/mutants.ts';
+import { unplantable } from './mutants/run-mutants.ts';
 import { check } from './oracle/check.ts';
 import type { Run } from './oracle/effects-server.ts';
 import type { Observations, RecordSeen } from './oracle/observations.ts';
@@ -73,6 +75,7 @@ describe('the judge', () => {
     ['accepted-ends', { records: [aRecord({ status: 'waiting' })] }],
     ['nobody-unasked', { asked: [] }],
     ['nobody-unasked', { records: [aRecord(), aRecord({ id: 'e2' })] }],
+    ['nobody-unasked', { records: [aRecord({ status: 'failed', errorCode: 'execution_canceled' })] }],
     ['attempts-apart', { runs: [aRun(), aRun({ nonce: 'n2', attempt: 2, beganAt: 1800, lastAt: 1850 })] }],
     ['ended-dead', { runs: [aRun({ lastAt: 4001 })] }],
     ['ended-stays', { recordsLater: [aRecord({ attempt: 2 })] }],
@@ -90,6 +93,10 @@ describe('the judge', () => {
   test.each(cases)('finds what breaks %s', (promise, facts) => {
     expect(broken(facts)).toContain(promise);
   });
+});
+
+test('the faults that the proof has to find can be planted into the sources as they are', () => {
+  expect(mutants.flatMap(unplantable)).toEqual([]);
 });
 
 const found = findPostgres();

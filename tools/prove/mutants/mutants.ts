@@ -36,7 +36,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'moves the cursor of a schedule without looking who was faster',
-    edits: [{ file: `${SERVER}/drivers/sql/triggers/schedules.ts`, find: `.where('cursor_at', '=', from)`, replace: '' }],
+    // Either of the two locks is enough; both have to go.
+    edits: [
+      { file: `${SERVER}/drivers/sql/triggers/schedules.ts`, find: ' and schedules.cursor_at = advanced.moved_from', replace: '' },
+      {
+        file: `${SERVER}/services/schedules/decide-ticks.ts`,
+        find: '`tick:${row.id}:${tickMs}`',
+        replace: '`tick:${row.id}:${tickMs}:${Math.random()}`',
+      },
+    ],
     caughtBy: { scenario: 'calm-postgres', promises: ['once-per-tick'] },
   },
   {
@@ -55,9 +63,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${SERVER}/services/events/dispatch-event.ts`,
-        find: 'now, jobs, decisions });',
+        find: 'now, jobs, decisions, deliveries });',
         replace:
-          'now, jobs: [], decisions: [] }); await new Promise((resolve) => setTimeout(resolve, 200)); if (first) await store.jobs.enqueue(jobs, decisions);',
+          'now, jobs: [], decisions: [], deliveries: [] }); await new Promise((resolve) => setTimeout(resolve, 200)); if (first) await store.jobs.enqueue(jobs, decisions);',
       },
     ],
     caughtBy: { scenario: 'kills-sqlite', promises: ['once-per-listener'] },
@@ -70,6 +78,11 @@ export const mutants: readonly Mutant[] = [
         find: `await discardBody(invoked);\n      await attempt.recording?.whenEnded();`,
         replace: 'await discardBody(invoked);',
       },
+      {
+        file: `${SERVER}/services/queue/run-job.ts`,
+        find: 'row: recording.row(), lines: recording.takeLines(), startedAt',
+        replace: `row: { ...recording.row(), status: 'failed', endedAt: clock.now(), updatedAt: clock.now() }, lines: recording.takeLines(), startedAt`,
+      },
       { file: `${SERVER}/services/invoke/invoke.ts`, find: 'const STOP_GRACE_MS = 1000;', replace: 'const STOP_GRACE_MS = 8000;' },
     ],
     caughtBy: { scenario: 'calm-sqlite', promises: ['ended-dead'] },
@@ -77,13 +90,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'leaves what dead nodes had taken',
     edits: [
-      { file: `${SERVER}/triggers/queue/dispatcher.ts`, find: 'const lost = await jobs.lost(LOST_MAX);', replace: 'const lost = [];' },
+      { file: `${SERVER}/triggers/queue/tend-taken.ts`, find: 'const lost = await jobs.lost(LOST_MAX);', replace: 'const lost = [];' },
     ],
     caughtBy: { scenario: 'kills-sqlite', promises: ['accepted-ends'] },
   },
   {
     name: 'counts an attempt that was handed back',
-    edits: [{ file: settling, find: `status = 'waiting', attempt = attempt - 1,`, replace: `status = 'waiting',` }],
+    edits: [{ file: settling, find: 'set attempt = attempt - 1, node_id = null,', replace: 'set node_id = null,' }],
     caughtBy: { test: MODEL },
   },
   {
@@ -91,8 +104,13 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${SERVER}/drivers/sql/queue/claims.ts`,
-        find: 'and (concurrency_key is null or (not exists (${keyTaken}) and not exists (${keyBefore})))',
-        replace: '',
+        find: "where queue = 'ready' and function_key = ${key} and project_id = ${projectId} and function_id = ${functionId} and ${keyFree}",
+        replace: "where queue = 'ready' and function_key = ${key} and project_id = ${projectId} and function_id = ${functionId}",
+      },
+      {
+        file: `${SERVER}/drivers/sql/migrations/0002-queue.ts`,
+        find: 'create unique index executions_taken_key',
+        replace: 'create index executions_taken_key',
       },
     ],
     caughtBy: { scenario: 'calm-sqlite', promises: ['keys-apart'] },
@@ -130,8 +148,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${SERVER}/drivers/sql/queue/enqueue.ts`,
-        find: 'job.idempotency === null ? undefined : await remember(db, job, job.idempotency)',
-        replace: 'undefined',
+        find: 'const known = await rememberKeys(db, batch);',
+        replace: 'const known = new Map<NewJob, Known>();',
       },
     ],
     caughtBy: { scenario: 'calm-sqlite', promises: ['once-per-key', 'nobody-unasked'] },

@@ -104,7 +104,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
   }
 
   function admit(request: InvokeRequest, routed: ReadyFunction): Promise<Invoked> {
-    const place = admission.enter(routed.fn, request.signal);
+    const place = admission.enter(routed.fn, request.signal, request.attempt !== undefined);
     const execution = createExecution(request, routed);
     return place === undefined ? run(execution, routed) : place.then(() => run(execution, routed));
   }
@@ -246,7 +246,9 @@ export function createInvoke(options: InvokeOptions): Invoker {
     const reason = execution.request.signal?.reason;
     if (isPlatformError(reason)) execution.fail(reason.code, reason.message);
     else execution.fail('execution_canceled', 'The caller went away.');
-    execution.exchange?.cancel('The caller went away');
+    // Of an attempt nothing may run on: another server may begin the next one.
+    if (execution.request.attempt === undefined) execution.exchange?.cancel('The caller went away');
+    else stop(execution, 'The attempt was interrupted');
   }
 
   function stop(execution: RunningExecution, reason: string): void {
