@@ -212,6 +212,20 @@ describe('sqlite-store: files that it refuses', () => {
     raw.close();
   });
 
+  it('brings the deliveries that wait along', () => {
+    const raw = new DatabaseSync(':memory:');
+    migrate(raw, migrations.slice(0, 4));
+    raw.exec(
+      `insert into webhooks (id, created_at, updated_at, project_id, name, direction, enabled, url, events, hears_executions, secrets)
+       values ('w', 1, 1, 'p', 'w', 'out', 1, '', '[]', 0, '');
+       insert into webhook_deliveries (id, created_at, updated_at, project_id, webhook_id, event_id, event_source, event_type, status, attempt, tries, next_at, response_status, error)
+       values ('old', 1, 1, 'p', 'w', 'e', '/', 'a.b', 'waiting', 0, 0, 1, 0, '')`,
+    );
+    migrate(raw);
+    expect(raw.prepare('select id from webhook_deliveries where webhook_key = ?').get(ownerKey('p', 'w'))).toEqual({ id: 'old' });
+    raw.close();
+  });
+
   it('applies all missing migrations or none', () => {
     const raw = new DatabaseSync(':memory:');
     const good = { number: 1, name: 'good', sql: () => 'create table good (id)' };

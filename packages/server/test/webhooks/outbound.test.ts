@@ -186,7 +186,7 @@ describe('a webhook', () => {
       response.writeHead(answer.status === 202 ? 204 : 410).end();
     };
     await send('loop.begin', 1);
-    await expect.poll(() => statuses.at(-1), { timeout: 15_000 }).not.toBe(202);
+    await expect.poll(() => statuses.find((status) => status !== 202), { timeout: 15_000 }).toBeDefined();
     expect(statuses.filter((status) => status === 202)).toHaveLength(limits.hops);
     receiver.answer = (_request, response) => response.writeHead(204).end();
     await test.api('DELETE', `/v1/webhooks/${(out.body as WebhookResource).$id}`);

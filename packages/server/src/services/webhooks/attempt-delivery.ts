@@ -56,7 +56,11 @@ export async function attemptDelivery(options: AttemptOptions, row: DeliveryRow,
     endedAt: after.kind === 'retry' ? null : now,
   };
   await store.deliveries.settle([end]);
-  if (answer.sentTo !== null) await noteHealth(options, answer.sentTo, end);
+  if (answer.sentTo === null) return;
+  // The delivery itself has its end.
+  await noteHealth(options, answer.sentTo, end).catch((error: unknown) =>
+    options.log.warn({ err: error, webhookId: row.webhookId }, 'Cannot write down whether a webhook takes what is sent to it'),
+  );
 }
 
 /** @returns undefined where the attempt was cut off by our own end, or its webhook may be enabled again: whoever is there then makes it anew */
