@@ -214,7 +214,8 @@ describe('sqlite-store: files that it refuses', () => {
 
   it('brings the deliveries that wait along', () => {
     const raw = new DatabaseSync(':memory:');
-    migrate(raw, migrations.slice(0, 4));
+    const own = migrations.findIndex(({ name }) => name === 'webhooks');
+    migrate(raw, migrations.slice(0, own));
     raw.exec(
       `insert into webhooks (id, created_at, updated_at, project_id, name, direction, enabled, url, events, hears_executions, secrets)
        values ('w', 1, 1, 'p', 'w', 'out', 1, '', '[]', 0, '');

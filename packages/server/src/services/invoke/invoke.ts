@@ -46,6 +46,8 @@ export interface Invoker extends Invoke {
 }
 
 const TOKEN_PREFIX = 'mx_';
+/** A multiple of three: its text is cut from a longer one as it is. */
+const TOKEN_BYTES = 18;
 /** How long an execution that was told to stop may take before its worker is ended. */
 const STOP_GRACE_MS = 1000;
 /** How late a timeout may be. */
@@ -160,7 +162,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     const id = request.attempt?.executionId ?? ids.next();
     return new RunningExecution({
       id,
-      token: `${TOKEN_PREFIX}${id}.${ids.secret(16)}`,
+      token: `${TOKEN_PREFIX}${id}.${ids.secret(TOKEN_BYTES)}`,
       request,
       routed,
       limits,

@@ -2,7 +2,7 @@
 import type { Migration } from '../migration.ts';
 
 export const webhooks: Migration = {
-  number: 5,
+  number: 6,
   name: 'webhooks',
   sql: ({ int, real, ownerKey }) => `
 alter table webhooks add column failing_since ${real};
