@@ -29,6 +29,22 @@ export function testEvents(store: () => Store): void {
     await expect(events().append([])).resolves.toEqual([]);
   });
 
+  it('lists how long the data are, without them', async () => {
+    const rows = [
+      anEvent({ id: 'long', projectId: 'e-listed', data: Buffer.alloc(3000, 255) }),
+      anEvent({
+        id: 'none',
+        projectId: 'e-listed',
+        data: Buffer.alloc(0),
+        fired: { kind: 'platform', resources: [{ type: 'users', id: 'u' }], action: 'create' },
+      }),
+    ];
+    await events().append(rows);
+    const listed = await events().list('e-listed', aQuery());
+    expect(listed).toEqual({ total: 2, rows: rows.map(({ data, ...facts }) => ({ ...facts, dataBytes: data.length })) });
+    for (const row of listed.rows) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
+  });
+
   it('keeps ids and sources of any text', async () => {
     for (const text of hostileTexts) {
       await expect(events().append([anEvent({ id: text, source: text, subject: text, projectId: 'e-hostile' })])).resolves.toEqual([true]);

@@ -23,7 +23,8 @@ export function memoryEvents(tables: MemoryTables, jobs: JobStore): EventStore {
     get: async (projectId, source, id) => events.get(eventKey({ projectId, source, id })),
     async list(projectId, query) {
       const entries = events.entries((row) => row.projectId === projectId);
-      return listRows({ noun: 'Event', entries, attributes: readers, insertion: ['$createdAt', '$sequence'] }, query);
+      const { rows, total } = listRows({ noun: 'Event', entries, attributes: readers, insertion: ['$createdAt', '$sequence'] }, query);
+      return { rows: rows.map(({ data, ...facts }) => ({ ...facts, dataBytes: data.length })), total };
     },
     pending: async (limit) => events.rows((row) => row.dispatchedAt === null).slice(0, limit),
     async dispatch({ now, jobs: made, decisions, deliveries = [], ...at }) {

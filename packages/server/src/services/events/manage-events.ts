@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/system/clock.ts';
 import type { Ids } from '../../ports/system/ids.ts';
 import type { ListQuery, Page, Store } from '../../ports/store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
-import type { EventRow } from '../../ports/store/event-store.ts';
+import type { EventRow, EventSummary } from '../../ports/store/event-store.ts';
 import type { Changes } from '../changes.ts';
 import type { Enqueue } from '../queue/enqueue.ts';
 import { hopsAfter } from './cause.ts';
@@ -26,7 +26,7 @@ export interface Events {
    * @throws {PlatformError} `execution_hops_exceeded`, `store_unavailable`
    */
   send(projectId: string, events: readonly CloudEvent[], sender: Principal, origin?: EventRow['origin']): Promise<readonly SentEvent[]>;
-  list(projectId: string, query: ListQuery): Promise<Page<EventRow>>;
+  list(projectId: string, query: ListQuery): Promise<Page<EventSummary>>;
   /** With what was decided about it. @throws {PlatformError} `event_not_found` */
   get(projectId: string, source: string, id: string): Promise<{ readonly row: EventRow; readonly decisions: readonly NewDecision[] }>;
   /** Dispatches those that wait. @returns how many there were; fewer than `PENDING_MAX` when none is left */

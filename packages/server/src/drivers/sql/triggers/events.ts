@@ -2,11 +2,11 @@
 import { sql } from 'kysely';
 import type { eventAttributes } from '../../../domain/list-attributes.ts';
 import type { ListQuery, Page } from '../../../ports/store.ts';
-import type { EventDispatch, EventRow } from '../../../ports/store/event-store.ts';
+import type { EventDispatch, EventRow, EventSummary } from '../../../ports/store/event-store.ts';
 import { listPage, type AttributeColumns } from '../list-page.ts';
 import { enqueueJobs } from '../queue/enqueue.ts';
 import type { Database } from '../schema.ts';
-import { eventCodec } from './append-events.ts';
+import { eventCodec, summaryCodec, summaryColumns } from './append-events.ts';
 import { insertDeliveries } from './deliveries.ts';
 import { eventKey } from './event-key.ts';
 
@@ -37,11 +37,19 @@ export async function getEvent(db: Database, at: EventAt): Promise<EventRow | nu
   return raw === undefined ? null : eventCodec.decode(raw);
 }
 
-export function listEvents(db: Database, at: { projectId: string; query: ListQuery }): Promise<Page<EventRow>> {
+export function listEvents(db: Database, at: { projectId: string; query: ListQuery }): Promise<Page<EventSummary>> {
   const scope = [sql`project_id = ${at.projectId}`];
   return listPage(
     db,
-    { noun: 'Event', table: 'events', scope, attributes, insertion: ['created_at', 'seq'], decode: eventCodec.decode },
+    {
+      noun: 'Event',
+      table: 'events',
+      columns: summaryColumns,
+      scope,
+      attributes,
+      insertion: ['created_at', 'seq'],
+      decode: summaryCodec.decode,
+    },
     at.query,
   );
 }
