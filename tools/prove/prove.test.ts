@@ -1,5 +1,7 @@
 /** The judge of the proof, and its smallest run: a few kills of a server on SQLite, and of two on PostgreSQL. */
 import { describe, expect, test } from 'vitest';
+import { mutants } from './mutants/mutants.ts';
+import { unplantable } from './mutants/run-mutants.ts';
 import { check } from './oracle/check.ts';
 import type { Run } from './oracle/effects-server.ts';
 import type { Observations, RecordSeen } from './oracle/observations.ts';
@@ -90,6 +92,10 @@ describe('the judge', () => {
   test.each(cases)('finds what breaks %s', (promise, facts) => {
     expect(broken(facts)).toContain(promise);
   });
+});
+
+test('the faults that the proof has to find can be planted into the sources as they are', () => {
+  expect(mutants.flatMap(unplantable)).toEqual([]);
 });
 
 const found = findPostgres();

@@ -36,7 +36,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'moves the cursor of a schedule without looking who was faster',
-    edits: [{ file: `${SERVER}/drivers/sql/triggers/schedules.ts`, find: `.where('cursor_at', '=', from)`, replace: '' }],
+    edits: [{ file: `${SERVER}/drivers/sql/triggers/schedules.ts`, find: ' and schedules.cursor_at = advanced.moved_from', replace: '' }],
     caughtBy: { scenario: 'calm-postgres', promises: ['once-per-tick'] },
   },
   {
@@ -55,9 +55,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${SERVER}/services/events/dispatch-event.ts`,
-        find: 'now, jobs, decisions });',
+        find: 'now, jobs, decisions, deliveries });',
         replace:
-          'now, jobs: [], decisions: [] }); await new Promise((resolve) => setTimeout(resolve, 200)); if (first) await store.jobs.enqueue(jobs, decisions);',
+          'now, jobs: [], decisions: [], deliveries: [] }); await new Promise((resolve) => setTimeout(resolve, 200)); if (first) await store.jobs.enqueue(jobs, decisions);',
       },
     ],
     caughtBy: { scenario: 'kills-sqlite', promises: ['once-per-listener'] },
@@ -91,8 +91,13 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${SERVER}/drivers/sql/queue/claims.ts`,
-        find: 'and (concurrency_key is null or (not exists (${keyTaken}) and not exists (${keyBefore})))',
-        replace: '',
+        find: "where queue = 'ready' and function_key = ${key} and project_id = ${projectId} and function_id = ${functionId} and ${keyFree}",
+        replace: "where queue = 'ready' and function_key = ${key} and project_id = ${projectId} and function_id = ${functionId}",
+      },
+      {
+        file: `${SERVER}/drivers/sql/migrations/0002-queue.ts`,
+        find: 'create unique index executions_taken_key',
+        replace: 'create index executions_taken_key',
       },
     ],
     caughtBy: { scenario: 'calm-sqlite', promises: ['keys-apart'] },
@@ -130,8 +135,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: `${SERVER}/drivers/sql/queue/enqueue.ts`,
-        find: 'job.idempotency === null ? undefined : await remember(db, job, job.idempotency)',
-        replace: 'undefined',
+        find: 'const known = await rememberKeys(db, batch);',
+        replace: 'const known = new Map<NewJob, Known>();',
       },
     ],
     caughtBy: { scenario: 'calm-sqlite', promises: ['once-per-key', 'nobody-unasked'] },

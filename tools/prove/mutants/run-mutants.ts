@@ -13,6 +13,8 @@ const RUN_MS_MAX = 400_000;
 
 /** @returns the exit code: 1 where one was not caught */
 export async function proveMutants(only: readonly string[]): Promise<number> {
+  const stale = mutants.flatMap(unplantable);
+  if (stale.length > 0) throw new Error(stale.join('\n'));
   const chosen = mutants.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
   const results: { readonly name: string; readonly by: string; readonly caught: boolean; readonly what: string }[] = [];
   for (const mutant of chosen) {
@@ -29,6 +31,13 @@ export async function proveMutants(only: readonly string[]): Promise<number> {
   return caught === results.length ? 0 : 1;
 }
 
+/** @returns which of its edits the sources have moved away from */
+export function unplantable({ name, edits }: Mutant): string[] {
+  return edits
+    .filter(({ file, find }) => readFileSync(join(ROOT, file), 'utf8').split(find).length !== 2)
+    .map(({ file, find }) => `Cannot plant "${name}": ${file} does not have this once: ${find}`);
+}
+
 /** @returns what gave it away; undefined where nothing did */
 async function findFault(mutant: Mutant): Promise<string | undefined> {
   const folder = copyWith(mutant);
@@ -39,7 +48,7 @@ async function findFault(mutant: Mutant): Promise<string | undefined> {
   }
 }
 
-function copyWith({ name, edits }: Mutant): string {
+function copyWith({ edits }: Mutant): string {
   const folder = mkdtempSync(join(tmpdir(), 'martlet-mutant-'));
   for (const entry of COPIED)
     cpSync(join(ROOT, entry), join(folder, entry), { recursive: true, filter: (path) => !path.endsWith('node_modules') });
@@ -51,7 +60,6 @@ function copyWith({ name, edits }: Mutant): string {
     symlinkSync(join(folder, 'packages', entry), join(folder, 'node_modules/@martlet', entry));
   for (const { file, find, replace } of edits) {
     const text = readFileSync(join(folder, file), 'utf8');
-    if (text.split(find).length !== 2) throw new Error(`Cannot plant "${name}": ${file} does not have this once: ${find}`);
     writeFileSync(
       join(folder, file),
       text.replace(find, () => replace),

@@ -8,6 +8,7 @@ export class JobRecording implements Recording {
   readonly #ended = Promise.withResolvers<void>();
   readonly #recorded = Promise.withResolvers<void>();
   #written = 0;
+  #saving: Promise<void> | undefined;
   #row: ExecutionRow | undefined;
 
   constructor(execution: Recordable) {
@@ -45,9 +46,19 @@ export class JobRecording implements Recording {
     return this.#execution.lines().slice(this.#written);
   }
 
-  /** Lines that were taken could not be written. */
-  putBack(count: number): void {
-    this.#written -= count;
+  /** Lines that `takeLines` gave out are on their way; when they cannot be stored they belong to those that are left. */
+  saving(count: number, stored: Promise<unknown>): void {
+    this.#saving = stored.then(
+      () => undefined,
+      () => {
+        this.#written -= count;
+      },
+    );
+  }
+
+  /** Resolves when it is known what became of lines that are on their way: before that nobody can say what is left. */
+  async whenSaved(): Promise<void> {
+    await this.#saving;
   }
 
   /** The lines that are to be written now; they are not asked for again. */

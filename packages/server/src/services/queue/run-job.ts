@@ -109,6 +109,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     if (recording === undefined) throw new Error('An execution has run without a record.');
     try {
       if (stops && recording.row().errorCode === 'execution_interrupted' && (await handBack(claimed))) return 'no_room';
+      await recording.whenSaved();
       await end(claimed, { row: recording.row(), lines: recording.takeLines(), startedAt });
       return 'ended';
     } finally {

@@ -258,12 +258,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         : [{ executionId, fence, recording, lines: recording.takeLines() }],
     );
     if (fresh.length === 0) return;
-    try {
-      await jobs.addLines(fresh.map(({ executionId, fence, lines }) => ({ executionId, fence, lines })));
-    } catch (error) {
-      for (const { recording, lines } of fresh) recording.putBack(lines.length);
-      throw error;
-    }
+    const stored = jobs.addLines(fresh.map(({ executionId, fence, lines }) => ({ executionId, fence, lines })));
+    for (const { recording, lines } of fresh) recording.saving(lines.length, stored);
+    await stored;
   }
 
   async function cancelRequested(): Promise<void> {
