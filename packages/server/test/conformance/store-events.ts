@@ -50,7 +50,7 @@ export function testEvents(store: () => Store): void {
       await expect(events().append([anEvent({ id: text, source: text, subject: text, projectId: 'e-hostile' })])).resolves.toEqual([true]);
       await expect(events().get('e-hostile', text, text)).resolves.toMatchObject({ id: text, subject: text });
     }
-    for (const row of await events().pending(1000)) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
+    for (const row of await events().pending({ limit: 1000 })) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
   });
 
   it('keeps the longest source and id, which no two events share', async () => {
@@ -63,13 +63,13 @@ export function testEvents(store: () => Store): void {
       false,
     ]);
     await expect(events().get('e-long', source, at.id)).resolves.toMatchObject(at);
-    for (const row of await events().pending(1000)) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
+    for (const row of await events().pending({ limit: 1000 })) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
   });
 
   it('dispatches each once, with its executions and lines', async () => {
     const row = anEvent({ id: 'once', projectId: 'e-once' });
     await events().append([row]);
-    await expect(events().pending(10)).resolves.toMatchObject([{ id: 'once' }]);
+    await expect(events().pending({ limit: 10 })).resolves.toMatchObject([{ id: 'once' }]);
     const dispatch = (index: number) =>
       events().dispatch({
         projectId: 'e-once',
@@ -84,7 +84,16 @@ export function testEvents(store: () => Store): void {
     await expect(events().get('e-once', row.source, 'once')).resolves.toMatchObject({ dispatchedAt: NOW, started: 1 });
     await expect(store().executions.list('e-once', null, aQuery())).resolves.toMatchObject({ total: 1 });
     await expect(store().decisions.list({ projectId: 'e-once', subject: 'event', subjectId: 'once', limit: 9 })).resolves.toHaveLength(1);
-    await expect(events().pending(10)).resolves.toEqual([]);
+    await expect(events().pending({ limit: 10 })).resolves.toEqual([]);
+  });
+
+  it('leaves out of what waits the events that it is told to, of their own project only', async () => {
+    const rows = ['e-rest-1', 'e-rest-2'].map((projectId) => anEvent({ id: 'rests', projectId }));
+    await events().append(rows);
+    const left = { projectId: 'e-rest-1', source: '/shop', id: 'rests' };
+    await expect(events().pending({ limit: 1, except: [left] })).resolves.toMatchObject([{ projectId: 'e-rest-2' }]);
+    await expect(events().pending({ limit: 9, except: [{ ...left, source: '/else' }] })).resolves.toHaveLength(2);
+    for (const row of rows) await events().dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
   });
 
   it('forgets what is old and dispatched, and nothing that waits', async () => {

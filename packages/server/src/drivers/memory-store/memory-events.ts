@@ -26,7 +26,10 @@ export function memoryEvents(tables: MemoryTables, jobs: JobStore): EventStore {
       const { rows, total } = listRows({ noun: 'Event', entries, attributes: readers, insertion: ['$createdAt', '$sequence'] }, query);
       return { rows: rows.map(({ data, ...facts }) => ({ ...facts, dataBytes: data.length })), total };
     },
-    pending: async (limit) => events.rows((row) => row.dispatchedAt === null).slice(0, limit),
+    async pending({ limit, except = [] }) {
+      const left = new Set(except.map(eventKey));
+      return events.rows((row) => row.dispatchedAt === null && !left.has(eventKey(row))).slice(0, limit);
+    },
     async dispatch({ now, jobs: made, decisions, deliveries = [], ...at }) {
       const row = events.get(eventKey(at));
       if (row === null || row.dispatchedAt !== null) return false;

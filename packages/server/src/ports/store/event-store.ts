@@ -51,13 +51,19 @@ export interface EventDispatch {
   readonly deliveries?: readonly DeliveryRow[];
 }
 
+export interface PendingEvents {
+  readonly limit: number;
+  /** Left out. */
+  readonly except?: readonly Pick<EventRow, 'projectId' | 'source' | 'id'>[];
+}
+
 export interface EventStore {
   /** @returns per event whether it is new: one with a known source and id changes nothing */
   append(batch: readonly EventRow[]): Promise<readonly boolean[]>;
   get(projectId: string, source: string, id: string): Promise<EventRow | null>;
   list(projectId: string, query: ListQuery): Promise<Page<EventSummary>>;
   /** Those that are not dispatched, oldest first. */
-  pending(limit: number): Promise<readonly EventRow[]>;
+  pending(at: PendingEvents): Promise<readonly EventRow[]>;
   /** @returns whether nobody had dispatched it before */
   dispatch(what: EventDispatch): Promise<boolean>;
   /** Deletes dispatched ones. @returns how many */

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { eventAttributes } from '../../../domain/list-attributes.ts';
 import type { ListQuery, Page } from '../../../ports/store.ts';
-import type { EventDispatch, EventRow, EventSummary } from '../../../ports/store/event-store.ts';
+import type { EventDispatch, EventRow, EventSummary, PendingEvents } from '../../../ports/store/event-store.ts';
 import { listPage, type AttributeColumns } from '../list-page.ts';
 import { enqueueJobs } from '../queue/enqueue.ts';
 import type { Database } from '../schema.ts';
@@ -54,14 +54,18 @@ export function listEvents(db: Database, at: { projectId: string; query: ListQue
   );
 }
 
-export async function pendingEvents(db: Database, limit: number): Promise<readonly EventRow[]> {
-  const raws = await db
+export async function pendingEvents(db: Database, { limit, except = [] }: PendingEvents): Promise<readonly EventRow[]> {
+  let query = db
     .selectFrom('events')
     .selectAll()
-    .where(sql<boolean>`dispatched_at is null`)
-    .orderBy('seq')
-    .limit(limit)
-    .execute();
+    .where(sql<boolean>`dispatched_at is null`);
+  if (except.length > 0)
+    query = query.where(
+      sql<string>`project_id || '/' || key`,
+      'not in',
+      except.map((event) => `${event.projectId}/${eventKey(event)}`),
+    );
+  const raws = await query.orderBy('seq').limit(limit).execute();
   return raws.map((raw) => eventCodec.decode(raw));
 }
 
