@@ -1,5 +1,5 @@
 /** What becomes of events that wait, beside one that the store refuses. */
-import { defaultLimits } from '@martlet/protocol';
+import { defaultLimits, type Limits } from '@martlet/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createLocalHints } from '../../src/drivers/local-hints/local-hints.ts';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
@@ -7,6 +7,7 @@ import { createSystemClock } from '../../src/drivers/system/system-clock.ts';
 import { createSystemIds } from '../../src/drivers/system/system-ids.ts';
 import { createChanges } from '../../src/services/changes.ts';
 import { createEvents } from '../../src/services/events/manage-events.ts';
+import { anonymous } from '../../src/domain/principal.ts';
 import { createEnqueue } from '../../src/services/queue/enqueue.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { aFunction, anEvent, aQuery, aWebhook } from '../support/rows.ts';
@@ -20,7 +21,7 @@ beforeEach(async () => {
 });
 
 /** Events over a store that refuses to dispatch some. */
-function createTested(refuses: (id: string) => boolean) {
+function createTested(refuses: (id: string) => boolean, limits: Limits = defaultLimits) {
   const told: string[] = [];
   const warnings: object[] = [];
   const refusing: Store = {
@@ -32,7 +33,6 @@ function createTested(refuses: (id: string) => boolean) {
   };
   const clock = createSystemClock();
   const ids = createSystemIds(clock);
-  const limits = defaultLimits;
   const enqueue = createEnqueue({ jobs: store.jobs, findExecution: async () => null, clock, ids, limits });
   enqueue.onEnqueued(() => told.push('executions'));
   const events = createEvents({
@@ -82,5 +82,20 @@ describe('an event that cannot be dispatched', () => {
     const looks = [await events.dispatchPending(), await events.dispatchPending(), await events.dispatchPending()];
     expect(looks).toEqual([false, false, true]);
     await expect(dispatched()).resolves.toEqual(['good']);
+  });
+});
+
+describe('events that are sent', () => {
+  const event = (id: string) => ({ id, source: '/shop', type: 'order.created', extensions: {}, data: Buffer.from('{}') });
+
+  it('are refused while too many of their project wait, and taken again when they do not', async () => {
+    const { events } = createTested(() => false, { ...defaultLimits, pendingEvents: 2 });
+    await expect(events.send('default', ['1', '2', '3'].map(event), anonymous)).resolves.toHaveLength(3);
+    await expect(events.send('default', [event('4')], anonymous)).rejects.toMatchObject({ code: 'event_queue_full', retryAfterSeconds: 5 });
+    await expect(events.send('other', [event('4')], anonymous)).resolves.toMatchObject([{ isNew: true }]);
+    await events.dispatchPending();
+    await expect
+      .poll(() => events.send('default', [event('4')], anonymous).catch(() => 'refused'), { timeout: 10_000 })
+      .toMatchObject([{ isNew: true }]);
   });
 });

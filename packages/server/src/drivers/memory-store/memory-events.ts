@@ -26,10 +26,16 @@ export function memoryEvents(tables: MemoryTables, jobs: JobStore): EventStore {
       const { rows, total } = listRows({ noun: 'Event', entries, attributes: readers, insertion: ['$createdAt', '$sequence'] }, query);
       return { rows: rows.map(({ data, ...facts }) => ({ ...facts, dataBytes: data.length })), total };
     },
-    async pending({ limit, except = [] }) {
+    async pending({ limit, bytes, except = [] }) {
       const left = new Set(except.map(eventKey));
-      return events.rows((row) => row.dispatchedAt === null && !left.has(eventKey(row))).slice(0, limit);
+      let before = 0;
+      return events
+        .rows((row) => row.dispatchedAt === null && !left.has(eventKey(row)))
+        .slice(0, limit)
+        .filter(({ data }) => (before += data.length) - data.length < bytes);
     },
+    depth: async ({ projectId, max }) =>
+      events.rows((row) => row.projectId === projectId && row.dispatchedAt === null).slice(0, max).length,
     async dispatch({ now, jobs: made, decisions, deliveries = [], ...at }) {
       const row = events.get(eventKey(at));
       if (row === null || row.dispatchedAt !== null) return false;

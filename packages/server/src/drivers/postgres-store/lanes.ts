@@ -1,6 +1,6 @@
 /** Which writes wait for each other. Those of one noun do, so that its reads by key see them; the queue's main ways do not. */
 import type { InputOf, OperationName } from '../sql/operations.ts';
-import { ROWS_AT_ONCE } from '../sql/queue/enqueue.ts';
+import { jobsInPieces } from '../sql/queue/enqueue.ts';
 
 /**
  * Coming in, being taken and ending are of different executions, and each is asked for by one caller, one batch after the
@@ -27,7 +27,7 @@ export function isOneStatement(name: OperationName, input: unknown): boolean {
   const { batch, decisions } = input as InputOf<'jobs.enqueue'>;
   return (
     decisions.length === 0 &&
-    batch.length <= ROWS_AT_ONCE &&
+    jobsInPieces(batch).length <= 1 &&
     batch.every(({ idempotency, told = [] }) => idempotency === null && told.length === 0)
   );
 }

@@ -105,6 +105,7 @@ function eventNoun(run: RunOperation): EventStore {
     get: (projectId, source, id) => run('events.get', { projectId, source, id }),
     list: (projectId, query) => run('events.list', { projectId, query }),
     pending: (at) => run('events.pending', at),
+    depth: (at) => run('events.depth', at),
     dispatch: (what) => run('events.dispatch', what),
     deleteBefore: (time, limit) => run('events.deleteBefore', { time, limit }),
   };

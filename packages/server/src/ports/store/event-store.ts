@@ -53,6 +53,8 @@ export interface EventDispatch {
 
 export interface PendingEvents {
   readonly limit: number;
+  /** None after the one whose data make it as many bytes; the first one comes in any case. */
+  readonly bytes: number;
   /** Left out. */
   readonly except?: readonly Pick<EventRow, 'projectId' | 'source' | 'id'>[];
 }
@@ -64,6 +66,8 @@ export interface EventStore {
   list(projectId: string, query: ListQuery): Promise<Page<EventSummary>>;
   /** Those that are not dispatched, oldest first. */
   pending(at: PendingEvents): Promise<readonly EventRow[]>;
+  /** How many of a project are not dispatched, counted up to `max`. */
+  depth(at: { readonly projectId: string; readonly max: number }): Promise<number>;
   /** @returns whether nobody had dispatched it before */
   dispatch(what: EventDispatch): Promise<boolean>;
   /** Deletes dispatched ones. @returns how many */

@@ -13,6 +13,8 @@ export interface PendingOptions extends DispatchOptions {
 }
 
 const TOGETHER_MAX = 100;
+/** Of data, which every function that listens is given a copy of. */
+const BYTES_MAX = 8 * 1_048_576;
 /** Beyond as many the one that failed longest ago is tried again at once. */
 const RESTING_MAX = 1000;
 const REST_MS = { first: 1000, most: 60_000 };
@@ -39,7 +41,7 @@ export function createPendingDispatch(options: PendingOptions): () => Promise<bo
   return async () => {
     const now = performance.now();
     const resting = [...rests.values()].flatMap(({ event, until }) => (until > now ? [event] : []));
-    const pending = await store.events.pending({ limit: TOGETHER_MAX, except: resting });
+    const pending = await store.events.pending({ limit: TOGETHER_MAX, bytes: BYTES_MAX, except: resting });
     const started: Dispatched[] = [];
     const failures: { readonly event: EventRow; readonly error: unknown }[] = [];
     await Promise.all(

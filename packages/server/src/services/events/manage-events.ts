@@ -14,6 +14,7 @@ import { hopsAfter } from './cause.ts';
 import { eventSubject } from './dispatch-event.ts';
 import { createPendingDispatch } from './dispatch-pending.ts';
 import { createEventListeners } from './event-listeners.ts';
+import { createPendingRoom } from './pending-room.ts';
 
 export interface SentEvent {
   readonly id: string;
@@ -25,7 +26,7 @@ export interface SentEvent {
 export interface Events {
   /**
    * When this resolves the events are on disk; each starts every function that listens to it once.
-   * @throws {PlatformError} `execution_hops_exceeded`, `store_unavailable`
+   * @throws {PlatformError} `execution_hops_exceeded`, `event_queue_full`, `store_unavailable`
    */
   send(projectId: string, events: readonly CloudEvent[], sender: Principal, origin?: EventRow['origin']): Promise<readonly SentEvent[]>;
   list(projectId: string, query: ListQuery): Promise<Page<EventSummary>>;
@@ -48,7 +49,7 @@ export interface EventsOptions {
   readonly changes: Changes;
   readonly enqueue: Enqueue;
   readonly log: Log;
-  readonly limits: Pick<Limits, 'hops'>;
+  readonly limits: Pick<Limits, 'hops' | 'pendingEvents'>;
   readonly origin: string;
 }
 
@@ -56,6 +57,7 @@ const DECISIONS_SHOWN = 1000;
 
 export function createEvents(options: EventsOptions): Events {
   const { store, clock, changes, limits } = options;
+  const room = createPendingRoom({ events: store.events, limits });
   const storedListeners: (() => void)[] = [];
   const deliveryListeners: (() => void)[] = [];
   const dispatchPending = createPendingDispatch({
@@ -70,6 +72,7 @@ export function createEvents(options: EventsOptions): Events {
       const hops = hopsAfter(sender);
       if (hops > limits.hops)
         throw new PlatformError('execution_hops_exceeded', `Cannot send an event: ${hops} functions stand between it and its first cause.`);
+      await room.take(projectId, given.length);
       const now = clock.now();
       const rows = given.map((event) => rowOf(event, { projectId, now, hops, sender, origin }));
       const answers = await store.events.append(rows);

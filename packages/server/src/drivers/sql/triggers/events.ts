@@ -54,19 +54,20 @@ export function listEvents(db: Database, at: { projectId: string; query: ListQue
   );
 }
 
-export async function pendingEvents(db: Database, { limit, except = [] }: PendingEvents): Promise<readonly EventRow[]> {
-  let query = db
-    .selectFrom('events')
-    .selectAll()
-    .where(sql<boolean>`dispatched_at is null`);
-  if (except.length > 0)
-    query = query.where(
-      sql<string>`project_id || '/' || key`,
-      'not in',
-      except.map((event) => `${event.projectId}/${eventKey(event)}`),
-    );
-  const raws = await query.orderBy('seq').limit(limit).execute();
-  return raws.map((raw) => eventCodec.decode(raw));
+export async function pendingEvents(db: Database, { limit, bytes, except = [] }: PendingEvents): Promise<readonly EventRow[]> {
+  const left = except.map((event) => `${event.projectId}/${eventKey(event)}`);
+  const others = left.length === 0 ? sql`` : sql`and project_id || '/' || key not in (${sql.join(left)})`;
+  const { rows } = await sql<object>`
+    with oldest as (select seq, length(data) as bytes from events where dispatched_at is null ${others} order by seq limit ${limit}),
+    counted as (select seq, sum(bytes) over (order by seq) - bytes as before from oldest)
+    select * from events where seq in (select seq from counted where before < ${bytes}) order by seq`.execute(db);
+  return rows.map((raw) => eventCodec.decode(raw));
+}
+
+export async function eventDepth(db: Database, { projectId, max }: { projectId: string; max: number }): Promise<number> {
+  const { rows } = await sql<{ depth: number }>`select count(*) as depth from
+    (select 1 from events where dispatched_at is null and project_id = ${projectId} limit ${max}) as pending`.execute(db);
+  return Number(rows[0]?.depth ?? 0);
 }
 
 export async function dispatchEvent(db: Database, what: EventDispatch): Promise<boolean> {
