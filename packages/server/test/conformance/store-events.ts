@@ -29,6 +29,25 @@ export function testEvents(store: () => Store): void {
     await expect(events().append([])).resolves.toEqual([]);
   });
 
+  it('takes many at once, among them known ones and equal ones, and keeps their order', async () => {
+    const ids = Array.from({ length: 1200 }, (_, index) => `m${index}`);
+    const many = ids.map((id) => anEvent({ id, projectId: 'e-many', dispatchedAt: NOW }));
+    const known = [
+      anEvent({ id: 'm7', projectId: 'e-many', dispatchedAt: NOW }),
+      anEvent({ id: 'm900', projectId: 'e-many', dispatchedAt: NOW }),
+    ];
+    await events().append(known);
+    const again = anEvent({ id: 'm3', projectId: 'e-many', type: 'second' });
+    const answers = await events().append([...many, again, anEvent({ id: 'm3', projectId: 'e-many-2', dispatchedAt: NOW })]);
+    expect(answers).toHaveLength(1202);
+    expect(answers.flatMap((isNew, index) => (isNew ? [] : [index]))).toEqual([7, 900, 1200]);
+    await expect(events().get('e-many', '/shop', 'm3')).resolves.toMatchObject({ type: 'order.created' });
+    const few = ['z', 'y', 'x', 'w', 'v'].map((id) => anEvent({ id, projectId: 'e-order', dispatchedAt: NOW }));
+    await events().append(few);
+    const listed = await events().list('e-order', aQuery());
+    expect(listed.rows.map(({ id }) => id)).toEqual(['z', 'y', 'x', 'w', 'v']);
+  });
+
   it('lists how long the data are, without them', async () => {
     const rows = [
       anEvent({ id: 'long', projectId: 'e-listed', data: Buffer.alloc(3000, 255) }),
