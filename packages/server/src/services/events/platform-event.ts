@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/system/clock.ts';
 import type { Ids } from '../../ports/system/ids.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
 import { concreteName, type PlatformEvent } from '../../domain/events/event-name.ts';
+import { PLATFORM_SOURCE } from '../../domain/events/event-sources.ts';
 import { presentCause } from './cause.ts';
 
 export interface PlatformChange extends Omit<PlatformEvent, 'kind'> {
@@ -12,9 +13,6 @@ export interface PlatformChange extends Omit<PlatformEvent, 'kind'> {
   /** Default: a fresh one. One that is known already makes that the event is stored once. */
   readonly id?: string;
 }
-
-/** Source of everything that the platform tells of itself. */
-export const PLATFORM_SOURCE = 'martlet';
 
 export function platformEvent({ clock, ids }: { readonly clock: Clock; readonly ids: Ids }, change: PlatformChange): EventRow {
   const { projectId, resource, id = ids.next(), ...event } = change;
