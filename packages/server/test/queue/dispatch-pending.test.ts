@@ -1,7 +1,6 @@
 /** What becomes of events that wait, beside one that the store refuses. */
 import { defaultLimits, type Limits } from '@martlet/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createLocalHints } from '../../src/drivers/local-hints/local-hints.ts';
 import { createMemoryStore } from '../../src/drivers/memory-store/memory-store.ts';
 import { createSystemClock } from '../../src/drivers/system/system-clock.ts';
 import { createSystemIds } from '../../src/drivers/system/system-ids.ts';
@@ -39,7 +38,7 @@ function createTested(refuses: (id: string) => boolean, limits: Limits = default
     store: refusing,
     clock,
     ids,
-    changes: createChanges(createLocalHints()),
+    changes: createChanges(),
     enqueue,
     log: { warn: (facts: object) => warnings.push(facts) } as never,
     limits,
