@@ -23,5 +23,9 @@ export interface WireFault {
   readonly message: string;
 }
 
-/** Per execution its cells in the order of `executionColumns`, then its log lines as JSON text, or null for none. */
-export type EncodedBatch = readonly Cell[];
+export interface EncodedBatch {
+  /** Per execution the cells of `executionColumns`. */
+  readonly cells: readonly Cell[];
+  /** Per execution that has new log lines its id, and the lines as JSON text. */
+  readonly lines: readonly string[];
+}
