@@ -5,10 +5,9 @@ import type { Enqueued, NewJob } from '../../../ports/store/job-store.ts';
 import { appendDecisions } from './decisions.ts';
 import { encodeJob, jobColumns, typesOf } from './job-rows.ts';
 import { appendEvents } from '../triggers/append-events.ts';
-import { inPieces } from '../in-pieces.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
-import { arrayTable, isPostgres, valuesTable } from '../values-table.ts';
+import { arrayTable, inPieces, isPostgres, valuesTable } from '../values-table.ts';
 
 const KEYS_AT_ONCE = 2000;
 const jobTypes = typesOf(jobColumns);

@@ -1,10 +1,9 @@
 /** How events come in: by themselves, or in the commit of what they tell of. */
 import { sql, type Insertable } from 'kysely';
 import type { EventRow, EventSummary } from '../../../ports/store/event-store.ts';
-import { inPieces } from '../in-pieces.ts';
 import { createRowCodec, json, plain, type Cell } from '../row-codec.ts';
 import type { Database, EventTable } from '../schema.ts';
-import { isPostgres, valuesTable, type ValueType } from '../values-table.ts';
+import { inPieces, isPostgres, valuesTable, type ValueType } from '../values-table.ts';
 import { eventKey } from './event-key.ts';
 
 const facts = {
@@ -33,8 +32,14 @@ export const summaryCodec = createRowCodec<EventSummary, never>({ ...facts, data
 /** As PostgreSQL is told them. */
 const types: Readonly<Record<string, ValueType>> = {
   ...Object.fromEntries(Object.values(facts).map(({ column }) => [column, 'text'] as const)),
-  ...{ created_at: 'double precision', updated_at: 'double precision', time: 'double precision', dispatched_at: 'double precision' },
-  ...{ hops: 'bigint', started: 'bigint', data: 'bytea', key: 'text' },
+  created_at: 'double precision',
+  updated_at: 'double precision',
+  time: 'double precision',
+  dispatched_at: 'double precision',
+  hops: 'bigint',
+  started: 'bigint',
+  data: 'bytea',
+  key: 'text',
 };
 const columns = sql.join(Object.keys(types).map((column) => sql.ref(column)));
 
