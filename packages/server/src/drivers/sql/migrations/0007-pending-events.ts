@@ -2,7 +2,7 @@
 import type { Migration } from '../migration.ts';
 
 export const pendingEvents: Migration = {
-  number: 6,
+  number: 7,
   name: 'pending-events',
   sql: () => `
 create index events_pending_by_project on events (project_id) where dispatched_at is null;
