@@ -80,6 +80,7 @@ export const errorSpecs = {
   event_name_invalid: { status: 400, fault: 'caller', retry: false, message: 'The name of an event, or a pattern of names, is not valid.', remedy: 'The message shows the part that is wrong and what is allowed.' },
   event_not_found: { status: 404, fault: 'caller', retry: false, message: 'No event has this source and id, or it is past retention.', remedy: 'List the events with `martlet events list`.' },
   event_invalid: { status: 400, fault: 'caller', retry: false, message: 'The request holds no valid CloudEvents 1.0 event.', remedy: 'The message names the attribute of the event and what is allowed.' },
+  event_queue_full: { status: 429, fault: 'caller', retry: true, message: 'As many events of the project wait to be dispatched as may.', remedy: 'Wait for the seconds in Retry-After, then send again: the same source and id is the same event.' },
   event_too_large: { status: 413, fault: 'caller', retry: false, message: 'An event, or a batch of events, is over the limit.', remedy: 'Send fewer events at once; keep large data elsewhere and send its address.' },
   webhook_not_found: { status: 404, fault: 'caller', retry: false, message: 'No webhook, or no delivery of it, has this id.', remedy: 'List the webhooks with GET /v1/webhooks, their deliveries with GET /v1/webhooks/{id}/deliveries.' },
   webhook_already_exists: { status: 409, fault: 'caller', retry: false, message: 'A webhook with this id exists already.', remedy: 'Choose another id, or change the existing webhook.' },

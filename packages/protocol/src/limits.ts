@@ -8,7 +8,7 @@ export interface LimitSpec {
   readonly default: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: 's' | 'ms' | 'MB' | 'bytes' | 'files' | 'executions' | 'processes' | 'hops' | 'days' | 'workers' | 'sessions' | 'requests';
+  readonly unit: 's' | 'ms' | 'MB' | 'bytes' | 'files' | 'executions' | 'processes' | 'hops' | 'days' | 'workers' | 'sessions' | 'requests' | 'events';
   readonly meaning: string;
   /** The error beyond it, or in words what is done instead. */
   readonly beyond: ErrorCode | `${string} ${string}`;
@@ -30,6 +30,7 @@ export const limitSpecs = {
   webhookTimeoutSeconds: { default: 15, min: 1, max: 120, unit: 's', meaning: 'How long a receiver of a webhook may take to answer.', beyond: 'the attempt has failed and is made again later' },
   hookBytes: { default: 1_048_576, min: 1024, max: 26_214_400, unit: 'bytes', meaning: 'Body of a webhook that comes in.', beyond: 'event_too_large' },
   hooksPerMinute: { default: 6000, min: 0, max: 100_000_000, unit: 'requests', meaning: 'Webhooks that come in from one address in a minute; 0: without a limit.', beyond: 'general_rate_limit_exceeded' },
+  pendingEvents: { default: 100_000, min: 1, max: 100_000_000, unit: 'events', meaning: 'Events of one project that may wait to be dispatched; those of the platform itself are always taken.', beyond: 'event_queue_full' },
   hops: { default: 16, min: 1, max: 100, unit: 'hops', meaning: 'How deep functions may call functions.', beyond: 'execution_hops_exceeded' },
   concurrency: { default: 100, min: 1, max: 10_000, unit: 'executions', meaning: 'Executions of one function at the same time; set per function as `concurrency`.', beyond: 'the next ones wait in the queue of the function' },
   queueDepth: { default: 1000, min: 0, max: 100_000, unit: 'executions', meaning: 'Synchronous calls that may wait for one function.', beyond: 'function_concurrency_exceeded' },

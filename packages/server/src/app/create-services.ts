@@ -111,6 +111,7 @@ export function createServices(given: Drivers) {
     ids: drivers.ids,
     changes,
     enqueue: queue.enqueue,
+    log,
     limits: config.limits,
     origin: PLATFORM_ORIGIN,
   });

@@ -127,7 +127,7 @@ export async function openApi(options: { limits?: Partial<typeof defaultLimits>;
     limits,
   });
   const schedules = createSchedules({ store, clock, ids, enqueue, log, origin: 'http://localhost' });
-  const events = createEvents({ store, clock, ids, changes, enqueue, limits, origin: 'http://localhost' });
+  const events = createEvents({ store, clock, ids, changes, enqueue, log, limits, origin: 'http://localhost' });
   const sender = createWebSender({ privateHosts: [], extraDenied: [] });
   const api = createApi({
     functions,

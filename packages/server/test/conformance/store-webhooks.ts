@@ -220,6 +220,7 @@ export function testWebhooks(store: () => Store): void {
     ).resolves.toEqual([false, true]);
     const { rows } = await store().events.list('x-told', aQuery());
     expect(rows.map(({ id }) => id)).toEqual(['written', 'enqueued', 'ended']);
-    for (const row of await store().events.pending(1000)) await store().events.dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
+    for (const row of await store().events.pending({ limit: 1000, bytes: 1e9 }))
+      await store().events.dispatch({ ...row, now: NOW, jobs: [], decisions: [] });
   });
 }

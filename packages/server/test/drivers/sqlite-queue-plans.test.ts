@@ -20,7 +20,7 @@ import {
 } from '../../src/drivers/sql/queue/jobs.ts';
 import { settleJobs } from '../../src/drivers/sql/queue/settle-jobs.ts';
 import type { Database } from '../../src/drivers/sql/schema.ts';
-import { pendingEvents } from '../../src/drivers/sql/triggers/events.ts';
+import { eventDepth, pendingEvents } from '../../src/drivers/sql/triggers/events.ts';
 import { deleteSchedulesDoneBefore, dueSchedules, schedulesDueAt } from '../../src/drivers/sql/triggers/schedules.ts';
 import { explaining } from '../support/explaining.ts';
 import { aJob, aWrite } from '../support/rows.ts';
@@ -65,7 +65,8 @@ const statements: readonly [string, (db: Database) => Promise<unknown>][] = [
   ['due schedules', (db) => schedulesDueAt(db, { now: 1, limit: 10 })],
   ['done schedules', (db) => deleteSchedulesDoneBefore(db, { time: 1, limit: 10 })],
   ['next due schedule', (db) => dueSchedules(db, 10)],
-  ['pending events', (db) => pendingEvents(db, 10)],
+  ['pending events', (db) => pendingEvents(db, { limit: 10, bytes: 10, except: [{ projectId: 'default', source: '/', id: 'e' }] })],
+  ['depth of events', (db) => eventDepth(db, { projectId: 'default', max: 10 })],
 ];
 
 describe('plans of the queue', () => {

@@ -118,6 +118,8 @@ describe('events', () => {
       [{}, 'application/cloudevents+json', 'specversion'],
       [event({ type: 'users.u1.create' }), 'application/cloudevents+json', 'users.'],
       [event({ source: '' }), 'application/cloudevents+json', 'source'],
+      [event({ source: 'martlet' }), 'application/cloudevents+json', '"source" is one of the platform'],
+      [[event(), event({ source: '/webhooks/w1' })], 'application/cloudevents-batch+json', '"[1].source" is one of the platform'],
       [event({ time: 'yesterday' }), 'application/cloudevents+json', 'time'],
       [[event(), {}], 'application/cloudevents-batch+json', '[1]'],
       [event(), 'application/json', 'ce-'],

@@ -4,6 +4,7 @@
  */
 import { PlatformError } from '@martlet/protocol';
 import { attributesOf, cloudEventOf, eventInvalid, isJsonType, type CloudEvent, type EventPlace } from './cloud-event.ts';
+import { isReservedSource } from './event-sources.ts';
 import { readJson } from './json-text.ts';
 
 export const EVENT_BYTES_MAX = 262_144;
@@ -25,7 +26,19 @@ const encoder = new TextEncoder();
  * All events of a request, or none: one that is wrong refuses the others.
  * @throws {PlatformError} `event_invalid`, `event_name_invalid`, `event_too_large`
  */
-export function readCloudEvents({ headers, body }: EventRequest): CloudEvent[] {
+export function readCloudEvents(request: EventRequest): CloudEvent[] {
+  const events = readAll(request);
+  for (const [at, { source }] of events.entries())
+    if (isReservedSource(source))
+      throw eventInvalid(
+        events.length > 1 ? `[${at}]` : '',
+        'source',
+        'is one of the platform itself: "martlet" and "/webhooks/…" are its own',
+      );
+  return events;
+}
+
+function readAll({ headers, body }: EventRequest): CloudEvent[] {
   const own = eventHeaders(headers);
   const contentType = own.get('content-type') ?? '';
   const [mediaType = ''] = contentType.toLowerCase().split(';');

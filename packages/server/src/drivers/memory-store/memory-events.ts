@@ -24,9 +24,19 @@ export function memoryEvents(tables: MemoryTables, jobs: JobStore): EventStore {
     get: async (projectId, source, id) => events.get(eventKey({ projectId, source, id })),
     async list(projectId, query) {
       const entries = events.entries((row) => row.projectId === projectId);
-      return listRows({ noun: 'Event', entries, attributes: readers, insertion: ['$createdAt', '$sequence'] }, query);
+      const { rows, total } = listRows({ noun: 'Event', entries, attributes: readers, insertion: ['$createdAt', '$sequence'] }, query);
+      return { rows: rows.map(({ data, ...facts }) => ({ ...facts, dataBytes: data.length })), total };
     },
-    pending: async (limit) => events.rows((row) => row.dispatchedAt === null).slice(0, limit),
+    async pending({ limit, bytes, except = [] }) {
+      const left = new Set(except.map(eventKey));
+      let before = 0;
+      return events
+        .rows((row) => row.dispatchedAt === null && !left.has(eventKey(row)))
+        .slice(0, limit)
+        .filter(({ data }) => (before += data.length) - data.length < bytes);
+    },
+    depth: async ({ projectId, max }) =>
+      events.rows((row) => row.projectId === projectId && row.dispatchedAt === null).slice(0, max).length,
     async dispatch({ now, jobs: made, decisions, deliveries = [], ...at }) {
       const row = events.get(eventKey(at));
       if (row === null || row.dispatchedAt !== null) return false;

@@ -1,15 +1,23 @@
 /** Which writes wait for each other. Those of one noun do, so that its reads by key see them; the queue's main ways do not. */
 import type { InputOf, OperationName } from '../sql/operations.ts';
-import { ROWS_AT_ONCE } from '../sql/queue/enqueue.ts';
+import { jobsInPieces } from '../sql/queue/enqueue.ts';
 
 /**
  * Coming in, being taken and ending are of different executions, and each is asked for by one caller, one batch after the
- * other: in one lane every batch would wait for two commits of others.
+ * other: in one lane every batch would wait for two commits of others. So are events that come in and those that are
+ * dispatched; and a change that tells of itself, a session say, waits for neither.
  */
-const APART: ReadonlySet<OperationName> = new Set(['jobs.enqueue', 'jobs.claim']);
+const APART: ReadonlySet<OperationName> = new Set(['jobs.enqueue', 'jobs.claim', 'events.append', 'events.dispatch']);
 
-/** What the dispatcher looks at to see whether there is work: the claim decides, and it is awake after the commit that matters. */
-const GLANCES: ReadonlySet<OperationName> = new Set(['jobs.groups', 'jobs.nextDue', 'jobs.depth', 'jobs.cancelRequests']);
+/** What the dispatcher looks at to see whether there is work: the claim or the dispatch decides, and it is awake after the commit that matters. */
+const GLANCES: ReadonlySet<OperationName> = new Set([
+  'jobs.groups',
+  'jobs.nextDue',
+  'jobs.depth',
+  'jobs.cancelRequests',
+  'events.pending',
+  'events.depth',
+]);
 
 export const laneName = (name: OperationName): string => (APART.has(name) ? name : nounOf(name));
 
@@ -28,7 +36,7 @@ export function isOneStatement(name: OperationName, input: unknown): boolean {
   const { batch, decisions } = input as InputOf<'jobs.enqueue'>;
   return (
     decisions.length === 0 &&
-    batch.length <= ROWS_AT_ONCE &&
+    jobsInPieces(batch).length <= 1 &&
     batch.every(({ idempotency, told = [] }) => idempotency === null && told.length === 0)
   );
 }

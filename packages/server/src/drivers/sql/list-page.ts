@@ -20,6 +20,8 @@ export interface ListSource<Row> {
   /** As the message of a cursor that is not found names it. */
   readonly noun: string;
   readonly table: keyof Schema;
+  /** What `decode` is given of a row; default: every column. */
+  readonly columns?: RawBuilder<unknown>;
   /** All must hold; a cursor outside of it is not found. */
   readonly scope: readonly RawBuilder<unknown>[];
   /** Must hold too, like the filters of the query: a cursor may point at a row for which they do not. */
@@ -62,7 +64,7 @@ async function selectRows<Row>(
     query.cursor === undefined ? filtered : [...filtered, afterRow(terms, await cursorValues(db, source, { terms, id: query.cursor.id }))];
   const order = sql.join(terms.map((term) => sql`${term.value} ${sql.raw(term.direction)}`));
   const { rows } =
-    await sql<object>`select * from ${sql.table(source.table)} where ${all(page)} order by ${order} limit ${query.limit} offset ${query.offset}`.execute(
+    await sql<object>`select ${source.columns ?? sql`*`} from ${sql.table(source.table)} where ${all(page)} order by ${order} limit ${query.limit} offset ${query.offset}`.execute(
       db,
     );
   return backwards ? rows.toReversed() : rows;

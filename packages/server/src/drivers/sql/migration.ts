@@ -6,6 +6,7 @@ import { identity } from './migrations/0004-identity.ts';
 import { leanExecutions } from './migrations/0005-lean-executions.ts';
 import { webhooks } from './migrations/0006-webhooks.ts';
 import { doneSchedules } from './migrations/0007-done-schedules.ts';
+import { pendingEvents } from './migrations/0008-pending-events.ts';
 
 /** How a dialect says what a migration needs. */
 export interface SqlWords {
@@ -29,4 +30,4 @@ export interface Migration {
 }
 
 /** A released migration never changes: its checksum is on record in every database. */
-export const migrations: readonly Migration[] = [start, queue, triggers, identity, leanExecutions, webhooks, doneSchedules];
+export const migrations: readonly Migration[] = [start, queue, triggers, identity, leanExecutions, webhooks, doneSchedules, pendingEvents];

@@ -103,6 +103,7 @@ export const operations = {
   'events.get': { lane: 'point', run: events.getEvent },
   'events.list': { lane: 'list', run: events.listEvents },
   'events.pending': { lane: 'point', run: events.pendingEvents },
+  'events.depth': { lane: 'point', run: events.eventDepth },
   'events.dispatch': { lane: 'write', run: events.dispatchEvent },
   'events.deleteBefore': { lane: 'write', run: events.deleteEventsBefore },
   'events.announce': { lane: 'write', run: announce },

@@ -104,7 +104,8 @@ function eventNoun(run: RunOperation): EventStore {
     append: (batch) => run('events.append', batch),
     get: (projectId, source, id) => run('events.get', { projectId, source, id }),
     list: (projectId, query) => run('events.list', { projectId, query }),
-    pending: (limit) => run('events.pending', limit),
+    pending: (at) => run('events.pending', at),
+    depth: (at) => run('events.depth', at),
     dispatch: (what) => run('events.dispatch', what),
     deleteBefore: (time, limit) => run('events.deleteBefore', { time, limit }),
   };

@@ -3,6 +3,11 @@ import { PostgresAdapter, sql, type RawBuilder } from 'kysely';
 import type { Cell } from './row-codec.ts';
 import type { Database } from './schema.ts';
 
+/** Up to 27 values each, and SQLite binds 32,766. */
+const ROWS_AT_ONCE = 500;
+/** Of bodies: to PostgreSQL they go as one text of twice as many characters, and 2^29 are the most that a text has. */
+const BYTES_AT_ONCE = 16 * 1_048_576;
+
 export type ValueType = 'text' | 'bigint' | 'double precision' | 'bytea';
 
 /**
@@ -27,3 +32,19 @@ export function arrayTable(types: Readonly<Record<string, ValueType>>, rows: rea
 
 /** Where one text does not do for both databases. */
 export const isPostgres = (db: Database): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
+
+/** What one statement takes of many rows, in their order. */
+export function inPieces<Row>(rows: readonly Row[], bytesOf: (row: Row) => number): Row[][] {
+  const pieces: Row[][] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const piece = pieces.at(-1);
+    bytes += bytesOf(row);
+    if (piece !== undefined && piece.length < ROWS_AT_ONCE && bytes <= BYTES_AT_ONCE) piece.push(row);
+    else {
+      pieces.push([row]);
+      bytes = bytesOf(row);
+    }
+  }
+  return pieces;
+}

@@ -10,7 +10,7 @@ const columns = sql.join(executionColumns.map((column) => sql.ref(column)));
 const changes = sql.raw(changingExecutionColumns.map((column) => `${column} = excluded.${column}`).join(', '));
 
 export async function writeTold(db: Database, batch: readonly ExecutionWrite[]): Promise<void> {
-  for (const { row, lines, told = [] } of batch) {
+  for (const { row, lines } of batch) {
     const cells: Cell[] = [];
     appendExecution(cells, row);
     await sql`insert into executions (${columns}) values (${sql.join(cells)})
@@ -21,6 +21,9 @@ export async function writeTold(db: Database, batch: readonly ExecutionWrite[]):
         .insertInto('execution_logs')
         .values({ execution_id: row.id, lines: JSON.stringify(lines) })
         .execute();
-    await appendEvents(db, told);
   }
+  await appendEvents(
+    db,
+    batch.flatMap(({ told = [] }) => told),
+  );
 }

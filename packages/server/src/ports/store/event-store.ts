@@ -34,6 +34,11 @@ export interface EventRow {
   readonly started: number;
 }
 
+/** An event as lists have it: its data may be long, and a page of them would not fit into the memory. */
+export interface EventSummary extends Omit<EventRow, 'data'> {
+  readonly dataBytes: number;
+}
+
 /** What is decided about an event, in one commit. */
 export interface EventDispatch {
   readonly projectId: string;
@@ -46,13 +51,23 @@ export interface EventDispatch {
   readonly deliveries?: readonly DeliveryRow[];
 }
 
+export interface PendingEvents {
+  readonly limit: number;
+  /** None after the one whose data make it as many bytes; the first one comes in any case. */
+  readonly bytes: number;
+  /** Left out. */
+  readonly except?: readonly Pick<EventRow, 'projectId' | 'source' | 'id'>[];
+}
+
 export interface EventStore {
   /** @returns per event whether it is new: one with a known source and id changes nothing */
   append(batch: readonly EventRow[]): Promise<readonly boolean[]>;
   get(projectId: string, source: string, id: string): Promise<EventRow | null>;
-  list(projectId: string, query: ListQuery): Promise<Page<EventRow>>;
+  list(projectId: string, query: ListQuery): Promise<Page<EventSummary>>;
   /** Those that are not dispatched, oldest first. */
-  pending(limit: number): Promise<readonly EventRow[]>;
+  pending(at: PendingEvents): Promise<readonly EventRow[]>;
+  /** How many of a project are not dispatched, counted up to `max`. */
+  depth(at: { readonly projectId: string; readonly max: number }): Promise<number>;
   /** @returns whether nobody had dispatched it before */
   dispatch(what: EventDispatch): Promise<boolean>;
   /** Deletes dispatched ones. @returns how many */

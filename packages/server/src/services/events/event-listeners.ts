@@ -24,23 +24,19 @@ export function createEventListeners<Listener extends Subscription>({
   changes,
   kinds,
 }: EventListenersOptions<Listener>): EventListeners<Listener> {
-  const kept = new LRUCache<string, SubscriptionIndex<Listener>>({ max: PROJECTS_KEPT, ttl: KEPT_MS });
-  /** Grows with every change, so that what was read before a change is not kept after it. */
-  let generation = 0;
-  changes.subscribe(({ kind, projectId }) => {
-    if (!kinds.includes(kind)) return;
-    generation += 1;
-    kept.delete(projectId);
-  });
+  /** Of reads that are under way, too: a hundred events at once ask once. */
+  const kept = new LRUCache<string, Promise<SubscriptionIndex<Listener>>>({ max: PROJECTS_KEPT, ttl: KEPT_MS });
+  // What was begun before a change is not kept after it.
+  changes.subscribe(({ kind, projectId }) => void (kinds.includes(kind) && kept.delete(projectId)));
 
-  return {
-    async matching(projectId, event) {
-      const known = kept.get(projectId);
-      if (known !== undefined) return known.matching(event);
-      const before = generation;
-      const index = createSubscriptionIndex(await read(projectId));
-      if (before === generation) kept.set(projectId, index);
-      return index.matching(event);
-    },
-  };
+  function indexOf(projectId: string): Promise<SubscriptionIndex<Listener>> {
+    const known = kept.get(projectId);
+    if (known !== undefined) return known;
+    const reading = read(projectId).then(createSubscriptionIndex);
+    kept.set(projectId, reading);
+    reading.catch(() => kept.peek(projectId) === reading && kept.delete(projectId));
+    return reading;
+  }
+
+  return { matching: async (projectId, event) => (await indexOf(projectId)).matching(event) };
 }

@@ -3,15 +3,18 @@ import { PlatformError, type Limits } from '@martlet/protocol';
 import type { CloudEvent } from '../../domain/events/cloud-event.ts';
 import type { Principal } from '../../domain/principal.ts';
 import type { Clock } from '../../ports/system/clock.ts';
+import type { Log } from '../../ports/system/log.ts';
 import type { Ids } from '../../ports/system/ids.ts';
 import type { ListQuery, Page, Store } from '../../ports/store.ts';
 import type { NewDecision } from '../../ports/store/decision-store.ts';
-import type { EventRow } from '../../ports/store/event-store.ts';
+import type { EventRow, EventSummary } from '../../ports/store/event-store.ts';
 import type { Changes } from '../changes.ts';
 import type { Enqueue } from '../queue/enqueue.ts';
 import { hopsAfter } from './cause.ts';
-import { dispatchEvent, eventSubject } from './dispatch-event.ts';
+import { eventSubject } from './dispatch-event.ts';
+import { createPendingDispatch } from './dispatch-pending.ts';
 import { createEventListeners } from './event-listeners.ts';
+import { createPendingRoom } from './pending-room.ts';
 
 export interface SentEvent {
   readonly id: string;
@@ -26,14 +29,14 @@ export interface CameVia extends Pick<EventRow, 'origin' | 'hops'> {}
 export interface Events {
   /**
    * When this resolves the events are on disk; each starts every function that listens to it once.
-   * @throws {PlatformError} `execution_hops_exceeded`, `store_unavailable`
+   * @throws {PlatformError} `execution_hops_exceeded`, `event_queue_full`, `store_unavailable`
    */
   send(projectId: string, events: readonly CloudEvent[], sender: Principal, via?: CameVia): Promise<readonly SentEvent[]>;
-  list(projectId: string, query: ListQuery): Promise<Page<EventRow>>;
+  list(projectId: string, query: ListQuery): Promise<Page<EventSummary>>;
   /** With what was decided about it. @throws {PlatformError} `event_not_found` */
   get(projectId: string, source: string, id: string): Promise<{ readonly row: EventRow; readonly decisions: readonly NewDecision[] }>;
-  /** Dispatches those that wait. @returns how many there were; fewer than `PENDING_MAX` when none is left */
-  dispatchPending(): Promise<number>;
+  /** Dispatches those that wait. @returns whether there may be more */
+  dispatchPending(): Promise<boolean>;
   /** Called when deliveries to webhooks were stored. */
   onDeliveries(listener: () => void): void;
   /** Called when events were stored. */
@@ -48,28 +51,31 @@ export interface EventsOptions {
   readonly ids: Ids;
   readonly changes: Changes;
   readonly enqueue: Enqueue;
-  readonly limits: Pick<Limits, 'hops'>;
+  readonly log: Log;
+  readonly limits: Pick<Limits, 'hops' | 'pendingEvents'>;
   readonly origin: string;
 }
 
-export const PENDING_MAX = 100;
 const DECISIONS_SHOWN = 1000;
 
 export function createEvents(options: EventsOptions): Events {
-  const { store, clock, changes, enqueue, limits } = options;
-  const dispatch = {
+  const { store, clock, changes, limits } = options;
+  const room = createPendingRoom({ events: store.events, limits });
+  const storedListeners: (() => void)[] = [];
+  const deliveryListeners: (() => void)[] = [];
+  const dispatchPending = createPendingDispatch({
     ...options,
     functions: createEventListeners({ changes, kinds: ['function', 'deployment'], read: (id) => store.functions.listeners(id) }),
     webhooks: createEventListeners({ changes, kinds: ['webhook'], read: (id) => store.webhooks.sending(id) }),
-  };
-  const storedListeners: (() => void)[] = [];
-  const deliveryListeners: (() => void)[] = [];
+    onDeliveries: () => deliveryListeners.forEach((listener) => listener()),
+  });
   const events: Events = {
     // oxlint-disable-next-line max-params -- what, from whom, and how it came in
     async send(projectId, given, sender, via) {
       const hops = via?.hops ?? hopsAfter(sender);
       if (hops > limits.hops)
         throw new PlatformError('execution_hops_exceeded', `Cannot send an event: ${hops} functions stand between it and its first cause.`);
+      await room.take(projectId, given.length);
       const now = clock.now();
       const rows = given.map((event) => rowOf(event, { projectId, now, hops, sender, origin: via?.origin }));
       const answers = await store.events.append(rows);
@@ -84,13 +90,7 @@ export function createEvents(options: EventsOptions): Events {
       const decisions = await store.decisions.list({ projectId, subject: 'event', subjectId: eventSubject(row), limit: DECISIONS_SHOWN });
       return { row, decisions };
     },
-    async dispatchPending() {
-      const pending = await store.events.pending(PENDING_MAX);
-      const started = await Promise.all(pending.map((event) => dispatchEvent(dispatch, event)));
-      if (started.some(({ executions }) => executions > 0)) enqueue.announce();
-      if (started.some(({ deliveries }) => deliveries > 0)) deliveryListeners.forEach((listener) => listener());
-      return pending.length;
-    },
+    dispatchPending,
     onStored: (listener) => void storedListeners.push(listener),
     onDeliveries: (listener) => void deliveryListeners.push(listener),
     stored: () => storedListeners.forEach((listener) => listener()),

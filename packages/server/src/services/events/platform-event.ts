@@ -3,7 +3,8 @@ import type { Clock } from '../../ports/system/clock.ts';
 import type { Ids } from '../../ports/system/ids.ts';
 import type { EventRow } from '../../ports/store/event-store.ts';
 import { concreteName, type PlatformEvent } from '../../domain/events/event-name.ts';
-import { presentCause } from './cause.ts';
+import { PLATFORM_SOURCE } from '../../domain/events/event-sources.ts';
+import { presentCause, type Cause } from './cause.ts';
 
 export interface PlatformChange extends Omit<PlatformEvent, 'kind'> {
   readonly projectId: string;
@@ -11,15 +12,14 @@ export interface PlatformChange extends Omit<PlatformEvent, 'kind'> {
   readonly resource: unknown;
   /** Default: a fresh one. One that is known already makes that the event is stored once. */
   readonly id?: string;
+  /** Default: that of what goes on now. */
+  readonly cause?: Cause;
 }
 
-/** Source of everything that the platform tells of itself. */
-export const PLATFORM_SOURCE = 'martlet';
-
 export function platformEvent({ clock, ids }: { readonly clock: Clock; readonly ids: Ids }, change: PlatformChange): EventRow {
-  const { projectId, resource, id = ids.next(), ...event } = change;
+  const { projectId, resource, id = ids.next(), cause = presentCause(), ...event } = change;
   const now = clock.now();
-  const { userId, hops } = presentCause();
+  const { userId, hops } = cause;
   return {
     id,
     createdAt: now,

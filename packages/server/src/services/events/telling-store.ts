@@ -50,7 +50,10 @@ export function createTellingStore({ store, changes, clock, ids, log, views, onS
     }
   }
 
-  /** One action of one execution is one event, however often its write is tried. */
+  /**
+   * One action of one execution is one event, however often its write is tried. Writes gather many executions, so that
+   * what goes on then is not their cause; only who deletes one does so by itself.
+   */
   const eventOf = (row: ExecutionRow, action: 'create' | 'update' | 'delete'): EventRow =>
     platformEvent(
       { clock, ids },
@@ -63,6 +66,7 @@ export function createTellingStore({ store, changes, clock, ids, log, views, onS
         ],
         action,
         resource: views.execution(row),
+        ...(action !== 'delete' && { cause: { userId: row.userId, hops: 0 } }),
       },
     );
 
@@ -111,10 +115,10 @@ export function createTellingStore({ store, changes, clock, ids, log, views, onS
           heard.size === 0 ? jobs.enqueue(batch, decisions) : andWake(jobs.enqueue(batch.map(toldJob), decisions)),
         settle: (batch) => (heard.size === 0 ? jobs.settle(batch) : andWake(jobs.settle(batch.map(toldEnd)))),
       },
-      events: { ...events, dispatch: (what) => events.dispatch({ ...what, jobs: what.jobs.map(toldJob) }) },
+      events: { ...events, dispatch: (what) => andWake(events.dispatch({ ...what, jobs: what.jobs.map(toldJob) })) },
       schedules: {
         ...schedules,
-        advance: (batch) => schedules.advance(batch.map((each) => ({ ...each, jobs: each.jobs.map(toldJob) }))),
+        advance: (batch) => andWake(schedules.advance(batch.map((each) => ({ ...each, jobs: each.jobs.map(toldJob) })))),
       },
     },
   };

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isPlatformError, PlatformError } from '@martlet/protocol';
 import { anonymous } from '../../domain/principal.ts';
+import { hookSource } from '../../domain/events/event-sources.ts';
 import { readInbound, type WebhookVerification } from '../../domain/webhooks/inbound-event.ts';
 import { verifyDelivery, type Delivery } from '../../domain/webhooks/signatures.ts';
 import type { Store } from '../../ports/store.ts';
@@ -59,7 +60,7 @@ export function createHooks({ store, vault, events, clock, log, rate }: HooksOpt
       verify(row, delivery);
       const { event, hops } = readInbound({
         name: row.name,
-        source: `/webhooks/${row.id}`,
+        source: hookSource(row.id),
         verify: row.verify,
         delivery,
         bodyHash: createHash('sha256').update(delivery.body).digest('hex'),

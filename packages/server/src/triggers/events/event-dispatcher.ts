@@ -1,6 +1,6 @@
 /** Tells events to those who listen: at once when some were stored here, and now and then for those of other servers. */
 import type { Log } from '../../ports/system/log.ts';
-import { PENDING_MAX, type Events } from '../../services/events/manage-events.ts';
+import type { Events } from '../../services/events/manage-events.ts';
 
 export interface EventDispatcher {
   start(): void;
@@ -39,7 +39,7 @@ export function createEventDispatcher({ events, log }: { readonly events: Events
     try {
       do {
         lookAgain = false;
-        while (!stopped && (await events.dispatchPending()) === PENDING_MAX);
+        while (!stopped && (await events.dispatchPending()));
       } while (lookAgain && !stopped);
     } catch (error) {
       log.warn({ err: error }, 'Cannot dispatch events; trying again');

@@ -7,10 +7,8 @@ import { encodeJob, jobColumns, typesOf } from './job-rows.ts';
 import { appendEvents } from '../triggers/append-events.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
-import { arrayTable, isPostgres, valuesTable } from '../values-table.ts';
+import { arrayTable, inPieces, isPostgres, valuesTable } from '../values-table.ts';
 
-/** Rows of one statement: 27 values each, and SQLite binds 32,766. */
-export const ROWS_AT_ONCE = 500;
 const KEYS_AT_ONCE = 2000;
 const jobTypes = typesOf(jobColumns);
 const requestTypes = { execution_id: 'text', request: 'text', body: 'bytea' } as const;
@@ -24,7 +22,7 @@ export async function enqueueJobs(
 ): Promise<readonly Enqueued[]> {
   const known = await rememberKeys(db, batch);
   const fresh = batch.filter((job) => !known.has(job));
-  for (let at = 0; at < fresh.length; at += ROWS_AT_ONCE) await insertJobs(db, fresh.slice(at, at + ROWS_AT_ONCE));
+  for (const piece of jobsInPieces(fresh)) await insertJobs(db, piece);
   await appendEvents(
     db,
     fresh.flatMap(({ told = [] }) => told),
@@ -36,6 +34,9 @@ export async function enqueueJobs(
   );
   return batch.map((job) => known.get(job) ?? { kind: 'enqueued' });
 }
+
+/** What one statement takes of a batch. */
+export const jobsInPieces = (batch: readonly NewJob[]): NewJob[][] => inPieces(batch, ({ body }) => body.length);
 
 async function insertJobs(db: Database, jobs: readonly NewJob[]): Promise<void> {
   const columns = sql.join(jobColumns.map((column) => sql.ref(column)));

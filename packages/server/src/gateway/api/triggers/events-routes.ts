@@ -61,6 +61,13 @@ export function addEventRoutes(app: OpenAPIHono<ApiEnv>, { events }: Pick<ApiOpt
   app.openapi(why, async (c) => {
     const { source, id } = c.req.valid('query');
     const { row, decisions } = await events.get(c.var.projectId, source, id);
-    return c.json({ event: viewEvent(row), data: Buffer.from(row.data).toString(), lines: decisions.map(viewDecision) }, 200);
+    return c.json(
+      {
+        event: viewEvent({ ...row, dataBytes: row.data.length }),
+        data: Buffer.from(row.data).toString(),
+        lines: decisions.map(viewDecision),
+      },
+      200,
+    );
   });
 }

@@ -1,8 +1,8 @@
 import type { EventResource } from '@martlet/protocol';
 import { formatDate } from '../../../domain/contract/dates.ts';
-import type { EventRow } from '../../../ports/store/event-store.ts';
+import type { EventSummary } from '../../../ports/store/event-store.ts';
 
-export function viewEvent(row: EventRow): EventResource {
+export function viewEvent(row: EventSummary): EventResource {
   return {
     $id: row.id,
     $createdAt: formatDate(row.createdAt),
@@ -12,7 +12,7 @@ export function viewEvent(row: EventRow): EventResource {
     subject: row.subject,
     time: formatDate(row.time),
     dataContentType: row.contentType,
-    dataSize: row.data.length,
+    dataSize: row.dataBytes,
     origin: row.origin,
     userId: row.userId ?? '',
     hops: row.hops,
