@@ -65,7 +65,8 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   closers.push(() => sandbox.close());
   if (config.mode === 'serve') assertTier(probe, config.sandboxTier);
   await sandbox.sweep();
-  const opened = await openStorage({ config, folder, files, log, nodeId: createSystemIds(clock).next() }, closers);
+  const serverId = createSystemIds(clock).next();
+  const opened = await openStorage({ config, folder, files, log, nodeId: serverId }, closers);
   const storage = killingStorage(opened, config.killAt);
   const { store, artifacts } = storage;
   // The proxy is there before what counts its denials.
@@ -88,6 +89,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     egress,
     ...storage,
     ids: createSystemIds(clock),
+    serverId,
     builder: createBuilder(config, folder, log),
     web: createWebReader({ privateHosts: config.oidcPrivateHosts, extraDenied: config.egressDeny }),
     webSender: createWebSender({ privateHosts: config.webhookPrivateHosts, extraDenied: config.egressDeny }),
@@ -95,7 +97,9 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   });
   counting.meter = services.meter;
   closers.push(() => services.close());
-  const recovery = await startRecovery({ store, builds: services.builds, clock, log, shared: storage.shared });
+  // Before it looks whether it is alone, and before anything of its own can run: whoever is not on the list counts as dead.
+  await services.queue.dispatcher.join();
+  const recovery = await startRecovery({ store, builds: services.builds, clock, log, shared: storage.shared, serverId });
   closers.push(() => recovery.stop());
   await store.projects.ensure({ id: config.defaultProject, name: config.defaultProject, createdAt: clock.now(), updatedAt: clock.now() });
   const apiKey = await openingKey(config, folder, services);

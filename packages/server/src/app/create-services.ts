@@ -54,6 +54,8 @@ export interface Drivers {
   readonly log: Log;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Of this process among those that share the store. */
+  readonly serverId: string;
   readonly store: Store;
   readonly sandbox: Sandbox;
   readonly egress: Egress;

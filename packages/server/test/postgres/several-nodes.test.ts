@@ -109,6 +109,26 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
     await expect(start(vaultKeys)).rejects.toMatchObject({ code: 'config_invalid' });
   });
 
+  it('is on the list of nodes before it decides on what dead ones left', async () => {
+    const fresh = await server.createDatabase();
+    const store = createPostgresStore({ url: fresh });
+    await store.open();
+    await store.executions.write([{ row: anExecution({ id: 'open', status: 'processing', endedAt: null, createdAt: Date.now() }), lines: [] }]);
+    const client = new pg.Client({ connectionString: fresh });
+    await client.connect();
+    await client.query(`create function note_open() returns trigger language plpgsql as $$ begin
+      new.name = (select count(*) from executions where status = 'processing');
+      return new;
+    end $$`);
+    await client.query('create trigger note_open before insert on nodes for each row execute function note_open()');
+    const node = await startPlatform({ databaseUrl: fresh, artifacts: 'database', vaultKeys });
+    await expect(store.nodes.list()).resolves.toMatchObject([{ name: '1' }]);
+    await expect(store.executions.find('default', 'open')).resolves.toMatchObject({ status: 'failed' });
+    await node.close();
+    await client.end();
+    await store.close();
+  });
+
   it('makes one first key, however many nodes start on an empty database', async () => {
     const empty = await server.createDatabase();
     const nodes = await Promise.all(
@@ -135,9 +155,11 @@ describe.skipIf(skipped !== undefined)(suiteName('what dead nodes leave on a sha
       clock: { now: () => now },
       log: silent,
       shared: true,
+      serverId: 'me',
       builds: { recover: async ({ alone }: { alone: boolean }) => void recovered.push(alone) },
     };
-    const lease = await store.nodes.join({ id: 'other', name: 'other', leaseMs: 15_000 });
+    const mine = await store.nodes.join({ id: 'me.1', name: 'me', leaseMs: 15_000 });
+    const lease = await store.nodes.join({ id: 'other.1', name: 'other', leaseMs: 15_000 });
     await write('old', now - 3_600_000);
     await write('young', now - 1000);
     (await startRecovery(options)).stop();
@@ -146,6 +168,7 @@ describe.skipIf(skipped !== undefined)(suiteName('what dead nodes leave on a sha
     (await startRecovery(options)).stop();
     expect(await statusOf('young')).toBe('failed');
     expect(recovered).toEqual([false, true]);
+    await mine.leave();
     await store.close();
   });
 

@@ -3,6 +3,7 @@
  * its start that nothing of it runs any more. Beside others it cannot tell theirs from what a dead one left; so it looks
  * again and again, and takes what is older than its function may run.
  */
+import { isNodeOf } from '../../domain/queue/node-id.ts';
 import type { Clock } from '../../ports/system/clock.ts';
 import type { Log } from '../../ports/system/log.ts';
 import type { Store } from '../../ports/store.ts';
@@ -15,14 +16,16 @@ export interface RecoveryOptions {
   readonly log: Log;
   /** Whether other servers may use the same store. */
   readonly shared: boolean;
+  /** Of this server, which is on the list of nodes already. */
+  readonly serverId: string;
 }
 
 const EVERY_MS = 10_000;
 /** What ending an execution and writing its record may take. */
 const GRACE_MS = 15_000;
 
-export async function startRecovery({ store, builds, clock, log, shared }: RecoveryOptions): Promise<{ stop(): void }> {
-  await recover(!shared || (await isAlone(store)));
+export async function startRecovery({ store, builds, clock, log, shared, serverId }: RecoveryOptions): Promise<{ stop(): void }> {
+  await recover(!shared || (await isAlone(store, serverId)));
   if (!shared) return { stop: () => undefined };
   const timer = setInterval(() => {
     recover(false).catch((error: unknown) => log.warn({ err: error }, 'Cannot look for what dead nodes have left; trying again'));
@@ -38,7 +41,7 @@ export async function startRecovery({ store, builds, clock, log, shared }: Recov
   }
 }
 
-async function isAlone({ nodes }: Store): Promise<boolean> {
+async function isAlone({ nodes }: Store, serverId: string): Promise<boolean> {
   await nodes.reap();
-  return (await nodes.list()).length === 0;
+  return (await nodes.list()).every(({ id }) => isNodeOf(id, serverId));
 }

@@ -12,7 +12,9 @@ import type { Invoke } from '../../services/invoke/invoke.ts';
 import type { JobRunner, RunningJob } from '../../services/queue/run-job.ts';
 
 export interface Dispatcher {
-  /** Joins the nodes, decides on what dead ones left, and begins to take jobs. */
+  /** Puts this server on the list of nodes, once; `start` does it otherwise. */
+  join(): Promise<void>;
+  /** Decides on what dead nodes left, and begins to take jobs. */
   start(): Promise<void>;
   /** Something may be ready. */
   wake(): void;
@@ -67,6 +69,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** Begun here, over, and not ended on record. */
   const unended = new Set<string>();
   let forgottenReadAt = performance.now();
+  let joining: Promise<void> | undefined;
+  let started = false;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let tending: Promise<void> | undefined;
@@ -74,8 +78,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   tendTimer.unref();
 
   return {
+    join: () => (joining ??= join()),
     async start() {
-      await join();
+      await (joining ??= join());
+      started = true;
       await recoverLost();
       wake();
     },
@@ -117,7 +123,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function wake(): void {
-    if (stopped || lease === undefined) return;
+    if (!started || stopped || lease === undefined) return;
     if (looking) {
       lookAgain = true;
       return;
