@@ -193,7 +193,7 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
   const routes = createFunctionRoutes({ store, changes });
   const inputs = createFunctionInputs({ artifacts, pool, log, targetOf });
   const catalog = createCatalog({ functions: store.functions, routes, inputs, changes });
-  const recorder = createRecorder({ executions: store.executions, log });
+  const recorder = createRecorder({ executions: store.executions, log, serverId: drivers.serverId });
   const admission = createAdmission(limits);
   const invoke = createInvoke({
     routes,

@@ -241,6 +241,8 @@ export interface ExecutionRow extends Row {
 export interface ExecutionWrite {
   readonly row: ExecutionRow;
   readonly lines: readonly LogLine[];
+  /** The server that runs it. Stores that several servers share keep it of the first write. */
+  readonly serverId?: string;
   /** Events to store in the same commit. */
   readonly told?: readonly EventRow[];
 }
@@ -261,9 +263,9 @@ export interface ExecutionStore {
   lines(id: string): Promise<readonly LogLine[]>;
   delete(projectId: string, functionId: string, id: string): Promise<boolean>;
   /**
-   * Fails executions that are waiting or processing and are no jobs, after a crash: all of them, or with `graceMs` those
-   * that are `graceMs` older than anything that may still run: one waits at most as long as its function may run, and
-   * then runs. @returns how many
+   * Fails executions that are waiting or processing and are no jobs, after a crash: all of them, or with `graceMs` those of servers
+   * that are not on the list of nodes, and of unknown servers those that are `graceMs` older than anything that may still run: one
+   * waits at most as long as its function may run, and then runs. @returns how many
    */
   failInterrupted(endedAt: number, graceMs?: number): Promise<number>;
   /** Deletes executions that ended before a time, at most `limit` per call. @returns how many */

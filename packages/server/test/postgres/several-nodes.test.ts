@@ -6,7 +6,7 @@ import { createPostgresHints } from '../../src/drivers/postgres-hints/postgres-h
 import { createPostgresStore } from '../../src/drivers/postgres-store/postgres-store.ts';
 import { startRecovery } from '../../src/services/upkeep/recovery.ts';
 import { startPlatform, type TestPlatform } from '../platform/start-platform.ts';
-import { aDeployment, aFunction, anExecution } from '../support/rows.ts';
+import { aDeployment, aFunction, anEvent, anExecution, aWrite } from '../support/rows.ts';
 import { suiteName } from '../support/suite-name.ts';
 import { sharedPostgres, whyNoPostgres } from './shared-postgres.ts';
 
@@ -82,6 +82,27 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
     expect(record).toMatchObject({ status: 'completed' });
   });
 
+  it('says on record which node runs an execution that somebody waits for', async () => {
+    await one.deployCode(
+      'lasting',
+      `export default async () => { await new Promise((ok) => setTimeout(ok, 1500)); return new Response(); };`,
+    );
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const answer = one.call('lasting');
+    const nodes = new Set<string>();
+    await until(async () => {
+      const { rows } = await client.query<{ id: string }>(
+        `select nodes.id from nodes join executions on nodes.id like executions.node_id || '.%' where executions.status = 'processing'`,
+      );
+      rows.forEach((row) => nodes.add(row.id));
+      return nodes.size > 0;
+    });
+    expect(nodes.size).toBe(1);
+    expect((await answer).status).toBe(200);
+    await client.end();
+  });
+
   it('runs each accepted execution once, whichever node it was given to', async () => {
     const id = await one.deployCode('counted', `export default () => new Response('ok');`);
     const created = await Promise.all(
@@ -113,7 +134,9 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
     const fresh = await server.createDatabase();
     const store = createPostgresStore({ url: fresh });
     await store.open();
-    await store.executions.write([{ row: anExecution({ id: 'open', status: 'processing', endedAt: null, createdAt: Date.now() }), lines: [] }]);
+    await store.executions.write([
+      { row: anExecution({ id: 'open', status: 'processing', endedAt: null, createdAt: Date.now() }), lines: [] },
+    ]);
     const client = new pg.Client({ connectionString: fresh });
     await client.connect();
     await client.query(`create function note_open() returns trigger language plpgsql as $$ begin
@@ -169,6 +192,33 @@ describe.skipIf(skipped !== undefined)(suiteName('what dead nodes leave on a sha
     expect(await statusOf('young')).toBe('failed');
     expect(recovered).toEqual([false, true]);
     await mine.leave();
+    await store.close();
+  });
+
+  it('ends at once what a dead node ran, whatever the time limit, and nothing of one that joined anew', async () => {
+    const store = createPostgresStore({ url: await server.createDatabase() });
+    await store.open();
+    await store.functions.insert(aFunction({ id: 'long', path: 'long', timeoutSeconds: 900 }));
+    const begun = { functionId: 'long', status: 'processing', endedAt: null, createdAt: Date.now() } as const;
+    const servers = ['me', 'back', 'dead', undefined];
+    const id = (serverId: string | undefined) => `of-${serverId}`;
+    await store.executions.write(
+      servers.map((serverId) => ({ ...aWrite({ ...begun, id: id(serverId) }), ...(serverId !== undefined && { serverId }) })),
+    );
+    const told = anEvent({ id: 'told' });
+    await store.executions.write([{ ...aWrite({ ...begun, id: id('told') }), serverId: 'dead', told: [told] }]);
+    const leases = await Promise.all(['me.1', 'back.2'].map((node) => store.nodes.join({ id: node, name: node, leaseMs: 15_000 })));
+    const options = { store, clock: { now: Date.now }, log: silent, shared: true, builds: { recover: async () => undefined } };
+    (await startRecovery({ ...options, serverId: 'me' })).stop();
+    const rows = await Promise.all([...servers, 'told'].map((serverId) => store.executions.find('default', id(serverId))));
+    expect(rows.map((row) => [row?.status, row?.errorCode])).toEqual([
+      ['processing', null],
+      ['processing', null],
+      ['failed', 'execution_interrupted'],
+      ['processing', null],
+      ['failed', 'execution_interrupted'],
+    ]);
+    await Promise.all(leases.map((lease) => lease.leave()));
     await store.close();
   });
 

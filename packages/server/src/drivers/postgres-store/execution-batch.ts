@@ -11,14 +11,16 @@ const REALS: ReadonlySet<string> = new Set(['created_at', 'updated_at', 'run_ms'
 const WHOLES: ReadonlySet<string> = new Set(['project_key', 'function_key', 'response_status']);
 const typeOf = (column: string): string => (REALS.has(column) ? 'float8' : WHOLES.has(column) ? 'int8' : 'text');
 
-const LINES_AT = executionColumns.length;
+/** With the server that runs it, which only the first write of an execution knows and no later one changes. */
+const columns = [...executionColumns, 'node_id'] as const;
+const LINES_AT = columns.length;
 const terminal = `('completed', 'failed')`;
-const arrays = executionColumns.map((column, index) => `$${index + 1}::${typeOf(column)}[]`).join(', ');
+const arrays = columns.map((column, index) => `$${index + 1}::${typeOf(column)}[]`).join(', ');
 
 const upsert = `with written_lines as (
   insert into execution_logs (execution_id, lines) select * from unnest($${LINES_AT + 1}::text[], $${LINES_AT + 2}::text[])
 )
-insert into executions (${executionColumns.join(', ')}) select * from unnest(${arrays})
+insert into executions (${columns.join(', ')}) select * from unnest(${arrays})
 on conflict (id) do update set ${changingExecutionColumns.map((column) => `${column} = excluded.${column}`).join(', ')}
 where executions.status not in ${terminal} or excluded.status in ${terminal}`;
 
@@ -34,6 +36,7 @@ export function encodeBatch(batch: readonly ExecutionWrite[]): EncodedBatch {
   for (const write of batch) {
     const cells: Cell[] = [];
     appendExecution(cells, write.row);
+    cells.push(write.serverId ?? null);
     if (cells.some((cell) => Number.isNaN(cell))) throw new TypeError('Cannot store NaN');
     rows.push(cells);
     if (write.lines.length > 0) lines.push([write.row.id, JSON.stringify(write.lines)]);
@@ -50,9 +53,9 @@ export interface EncodedBatch {
 export async function writeBatches(session: Session, batches: readonly EncodedBatch[]): Promise<void> {
   const rows = onePerExecution(batches);
   if (rows.length === 0) return;
-  const columns = executionColumns.map((_, index) => rows.map((row) => row[index] ?? null));
+  const cells = columns.map((_, index) => rows.map((row) => row[index] ?? null));
   const lines = batches.flatMap((batch) => batch.lines);
-  await session.query(upsert, [...columns, lines.map(([id]) => id), lines.map(([, text]) => text)]);
+  await session.query(upsert, [...cells, lines.map(([id]) => id), lines.map(([, text]) => text)]);
 }
 
 /** A statement writes a row once: of several writes of one execution it gets what would stand after all of them. */
@@ -67,5 +70,5 @@ function onePerExecution(batches: readonly EncodedBatch[]): readonly (readonly C
 }
 
 function replaced(before: readonly Cell[], row: readonly Cell[]): readonly Cell[] {
-  return row.map((cell, index) => (CHANGING.has(executionColumns[index] ?? '') ? cell : (before[index] ?? null)));
+  return row.map((cell, index) => (CHANGING.has(columns[index] ?? '') ? cell : (before[index] ?? null)));
 }

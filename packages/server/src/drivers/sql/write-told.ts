@@ -10,10 +10,10 @@ const columns = sql.join(executionColumns.map((column) => sql.ref(column)));
 const changes = sql.raw(changingExecutionColumns.map((column) => `${column} = excluded.${column}`).join(', '));
 
 export async function writeTold(db: Database, batch: readonly ExecutionWrite[]): Promise<void> {
-  for (const { row, lines, told = [] } of batch) {
+  for (const { row, lines, serverId = null, told = [] } of batch) {
     const cells: Cell[] = [];
     appendExecution(cells, row);
-    await sql`insert into executions (${columns}) values (${sql.join(cells)})
+    await sql`insert into executions (${columns}, node_id) values (${sql.join([...cells, serverId])})
       on conflict (id) do update set ${changes}
       where executions.status not in ('completed', 'failed') or excluded.status in ('completed', 'failed')`.execute(db);
     if (lines.length > 0)

@@ -1,7 +1,7 @@
 /**
  * Ends what killed servers left on record as running, and builds what they had accepted. A server that is alone knows at
- * its start that nothing of it runs any more. Beside others it cannot tell theirs from what a dead one left; so it looks
- * again and again, and takes what is older than its function may run.
+ * its start that nothing of it runs any more. Beside others it looks again and again, and ends what was run by servers that
+ * are not on the list of nodes any more; what does not say whose it is, when it is older than its function may run.
  */
 import { isNodeOf } from '../../domain/queue/node-id.ts';
 import type { Clock } from '../../ports/system/clock.ts';
