@@ -250,7 +250,7 @@ export interface ExecutionWrite {
 export interface ExecutionStore {
   /**
    * Writes a batch in one commit, whole or not at all, and resolves when it is durable. A row whose id is known is replaced, unless its
-   * stored status is terminal and the new one is not: a late writer never reopens an execution.
+   * stored status is terminal: the first end stays, and who comes later adds neither lines nor events.
    */
   write(batch: readonly ExecutionWrite[]): Promise<void>;
   /** Within one function. */

@@ -13,9 +13,10 @@ export async function writeTold(db: Database, batch: readonly ExecutionWrite[]):
   for (const { row, lines, serverId = null, told = [] } of batch) {
     const cells: Cell[] = [];
     appendExecution(cells, row);
-    await sql`insert into executions (${columns}, node_id) values (${sql.join([...cells, serverId])})
+    const { numAffectedRows = 0n } = await sql`insert into executions (${columns}, node_id) values (${sql.join([...cells, serverId])})
       on conflict (id) do update set ${changes}
-      where executions.status not in ('completed', 'failed') or excluded.status in ('completed', 'failed')`.execute(db);
+      where executions.status not in ('completed', 'failed')`.execute(db);
+    if (numAffectedRows === 0n) continue;
     if (lines.length > 0)
       await db
         .insertInto('execution_logs')

@@ -25,14 +25,14 @@ export function createBatchWriter(raw: DatabaseSync): (batch: EncodedBatch) => v
   const upsert = raw.prepare(
     `insert into executions (${executionColumns.join(', ')}) values (${executionColumns.map(() => '?').join(', ')})
      on conflict (id) do update set ${changingExecutionColumns.map((column) => `${column} = excluded.${column}`).join(', ')}
-     where executions.status not in ${terminal} or excluded.status in ${terminal}`,
+     where executions.status not in ${terminal}`,
   );
   const addLines = raw.prepare('insert into execution_logs (execution_id, lines) values (?, ?)');
   return (batch) => {
     for (let at = 0; at < batch.length; at += CELLS) {
-      upsert.run(...batch.slice(at, at + CELLS - 1));
+      const { changes } = upsert.run(...batch.slice(at, at + CELLS - 1));
       const lines = batch[at + CELLS - 1] ?? null;
-      if (lines !== null) addLines.run(batch[at] ?? null, lines);
+      if (lines !== null && changes !== 0) addLines.run(batch[at] ?? null, lines);
     }
   };
 }
