@@ -11,6 +11,8 @@ import { sharedPostgres, whyNoPostgres } from './shared-postgres.ts';
 const skipped = whyNoPostgres();
 const server = skipped === undefined ? await sharedPostgres(inject('postgresFolder')) : { createDatabase: () => Promise.resolve('') };
 const NOW = Date.UTC(2026, 0, 31);
+/** Far below the 5 s after which a statement gives up waiting for a lock. */
+const AT_ONCE_MS = 2500;
 
 describe.skipIf(skipped !== undefined)(suiteName('the queue beside another node', skipped), () => {
   let store: Store;
@@ -39,5 +41,26 @@ describe.skipIf(skipped !== undefined)(suiteName('the queue beside another node'
     await other.query('commit');
     await added;
     await expect(store.executions.lines('ending')).resolves.toEqual([]);
+  });
+
+  it('makes ready and lets expire what no other node is at, without waiting', async () => {
+    const delayed = { delayed: true, runAt: NOW };
+    await store.jobs.enqueue(
+      ['due-a', 'due-b'].map((id) => aJob({ id, status: 'scheduled' }, delayed)),
+      [],
+    );
+    await store.jobs.enqueue(
+      ['old-a', 'old-b'].map((id) => aJob({ id }, { expiresAt: NOW })),
+      [],
+    );
+    await other.query('begin');
+    await other.query(`select 1 from executions where id in ('due-a', 'old-a') for update`);
+    const began = performance.now();
+    await expect(store.jobs.promote(NOW, 10)).resolves.toBe(1);
+    await expect(store.jobs.expire(NOW, 10)).resolves.toBe(1);
+    expect(performance.now() - began).toBeLessThan(AT_ONCE_MS);
+    await other.query('commit');
+    await expect(store.jobs.promote(NOW, 10)).resolves.toBe(1);
+    await expect(store.jobs.expire(NOW, 10)).resolves.toBe(1);
   });
 });
