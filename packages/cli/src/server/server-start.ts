@@ -45,13 +45,17 @@ export function watchForTheEnd(): Interruption {
   return watchInterruption(() => process.exit(130));
 }
 
-/** Waits for Ctrl-C or SIGTERM, then lets executions in flight end. */
+/** Waits for Ctrl-C or SIGTERM, then lets executions in flight end. A server that lost its store ends at once: only the next one can open it. */
 export async function serveUntilInterrupted(
   { out }: CommandContext,
   interruption: Interruption,
-  close: () => Promise<void>,
+  { lost, close }: Pick<Platform, 'lost' | 'close'>,
 ): Promise<void> {
-  await interruption.arrived;
+  const reason = await Promise.race([lost, interruption.arrived]);
+  if (typeof reason !== 'string') {
+    out.warn(`${out.noteStyle.red('✗')} The server ends, since it has lost its store and only a new start can open it: ${reason.message}`);
+    process.exit(1);
+  }
   out.note('Stopping: no new requests, those in flight may end. Ctrl-C again ends at once.');
   await close();
   interruption.stop();

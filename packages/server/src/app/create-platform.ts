@@ -1,6 +1,6 @@
 /** The composition root: the one place that names drivers and puts the server together. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { keyScopes, type Limits } from '@martlet/protocol';
+import { keyScopes, type Limits, type PlatformError } from '@martlet/protocol';
 import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
 import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
@@ -39,6 +39,8 @@ export interface Platform {
   readonly tier: Tier;
   readonly probe: SandboxProbe;
   readonly services: PlatformServices;
+  /** Resolves when the store is lost until a new process opens it, which may never be: whoever started this one should end it. */
+  readonly lost: Promise<PlatformError>;
   /** Refuses new work, lets executions end for as long as configured, then stops everything. Idempotent. */
   close(): Promise<void>;
 }
@@ -66,7 +68,10 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   if (config.mode === 'serve') assertTier(probe, config.sandboxTier);
   await sandbox.sweep();
   const serverId = createSystemIds(clock).next();
-  const opened = await openStorage({ config, folder, files, log, nodeId: serverId }, closers);
+  const lost = Promise.withResolvers<PlatformError>();
+  let isLost = false;
+  void lost.promise.then(() => (isLost = true));
+  const opened = await openStorage({ config, folder, files, log, nodeId: serverId, onFatal: lost.resolve }, closers);
   const storage = killingStorage(opened, config.killAt);
   const { store, artifacts } = storage;
   // The proxy is there before what counts its denials.
@@ -105,7 +110,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   const apiKey = await openingKey(config, folder, services);
 
   let closing: Promise<void> | undefined;
-  const others = createOthers({ config, services, store, clock, probe, log, isDraining: () => closing !== undefined });
+  const others = createOthers({ config, services, store, clock, probe, log, isDraining: () => closing !== undefined, isLost: () => isLost });
   const listener = await listen({ host: config.host, port: config.port, functions: createGateway(config, services, log), others });
   closers.push(() => listener.close());
   egress.setPlatform([{ host: PLATFORM_HOST, port: PLATFORM_PORT }, ...ownNames(config, listener.port)], {
@@ -128,6 +133,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     tier: probe.tier,
     probe,
     services,
+    lost: lost.promise,
     close: () => (closing ??= drainAndClose(config, { listener, services, closers })),
   };
 }
