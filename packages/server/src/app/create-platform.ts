@@ -14,9 +14,12 @@ import { listen, type Listener } from '../gateway/listen.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Log } from '../ports/system/log.ts';
 import type { SandboxProbe, Tier } from '../ports/sandbox.ts';
+import type { Store } from '../ports/store.ts';
 import { createCallerRate } from '../services/identity/caller-rate.ts';
 import { lastingKey } from '../services/project-key.ts';
 import { startRecovery } from '../services/upkeep/recovery.ts';
+import { createSharedClock } from '../services/upkeep/shared-clock.ts';
+import type { Clock } from '../ports/system/clock.ts';
 import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
@@ -74,6 +77,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   const opened = await openStorage({ config, folder, files, log, nodeId: serverId, onFatal: lost.resolve }, closers);
   const storage = killingStorage(opened, config.killAt);
   const { store, artifacts } = storage;
+  const sharedClock = storage.shared ? await readSharedClock({ store, clock, log }, closers) : clock;
   // The proxy is there before what counts its denials.
   const counting: { meter?: PlatformServices['meter'] } = {};
   const egress = await createPolicyEgress({
@@ -90,6 +94,7 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     folder,
     log,
     clock,
+    sharedClock,
     sandbox,
     egress,
     ...storage,
@@ -110,7 +115,16 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   const apiKey = await openingKey(config, folder, services);
 
   let closing: Promise<void> | undefined;
-  const others = createOthers({ config, services, store, clock, probe, log, isDraining: () => closing !== undefined, isLost: () => isLost });
+  const others = createOthers({
+    config,
+    services,
+    store,
+    clock,
+    probe,
+    log,
+    isDraining: () => closing !== undefined,
+    isLost: () => isLost,
+  });
   const listener = await listen({ host: config.host, port: config.port, functions: createGateway(config, services, log), others });
   closers.push(() => listener.close());
   egress.setPlatform([{ host: PLATFORM_HOST, port: PLATFORM_PORT }, ...ownNames(config, listener.port)], {
@@ -136,6 +150,16 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     lost: lost.promise,
     close: () => (closing ??= drainAndClose(config, { listener, services, closers })),
   };
+}
+
+async function readSharedClock(
+  { store, clock, log }: { store: Store; clock: Clock; log: Log },
+  closers: (() => unknown)[],
+): Promise<Clock> {
+  const shared = createSharedClock({ nodes: store.nodes, clock, log });
+  closers.push(() => shared.stop());
+  await shared.read();
+  return shared;
 }
 
 const egressOptions = ({ egressDeny, egressAllow }: Config) => ({ extraDenied: egressDeny, opened: egressAllow });

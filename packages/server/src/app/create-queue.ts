@@ -20,7 +20,7 @@ export interface Queue {
 const CLOSE_MS_MAX = 10_000;
 
 export function createQueue(
-  { config, store, clock, ids, log, serverId }: Pick<Drivers, 'config' | 'store' | 'clock' | 'ids' | 'log' | 'serverId'>,
+  { config, store, sharedClock: clock, ids, log, serverId }: Pick<Drivers, 'config' | 'store' | 'sharedClock' | 'ids' | 'log' | 'serverId'>,
   { invoke, routes, users }: { readonly invoke: Invoke; readonly routes: FunctionRoutes; readonly users: UserPrincipals },
 ): Queue {
   const { jobs, nodes } = store;

@@ -53,6 +53,8 @@ export interface Drivers {
   readonly folder: DataFolder;
   readonly log: Log;
   readonly clock: Clock;
+  /** For times that are compared with those of other servers. */
+  readonly sharedClock: Clock;
   readonly ids: Ids;
   /** Of this process among those that share the store. */
   readonly serverId: string;
@@ -75,7 +77,7 @@ export const PLATFORM_HOST = 'martlet.internal';
 const PLATFORM_ORIGIN = `http://${PLATFORM_HOST}`;
 
 export function createServices(given: Drivers) {
-  const { config, log, clock, builder } = given;
+  const { config, log, clock, sharedClock, builder } = given;
   const changes = createChanges(given.hints);
   const onStored = (): void => events.stored();
   const telling = createTellingStore({ ...given, changes, views: newsViews, onStored });
@@ -119,7 +121,7 @@ export function createServices(given: Drivers) {
   const scheduler = createScheduler({ schedules, store: store.schedules, clock, log });
   const findFunction = finderOf(invocation.routes);
   const executions = createExecutions({ store, findFunction, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
-  const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
+  const retention = startRetention({ store, clock: sharedClock, log, days: config.limits.retentionDays });
   return {
     ...control,
     ...invocation,
@@ -158,14 +160,14 @@ function finderOf(routes: FunctionRoutes) {
 
 /** What people manage. */
 function createControl(
-  { config, log, clock, ids, store, artifacts, vault, builder }: Drivers,
+  { config, log, clock, sharedClock, ids, store, artifacts, vault, builder }: Drivers,
   { changes, meter, news }: { changes: Changes; meter: Meter; news: PlatformNews },
 ) {
   const { limits } = config;
   const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
   const onEnded = ({ error, buildMs }: DeploymentRow): void => meter.buildEnded(error, buildMs);
-  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, news, limits, log, onEnded });
-  const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, news, limits });
+  const builds = createBuilds({ store, artifacts, shared, builder, clock: sharedClock, changes, news, limits, log, onEnded });
+  const deployments = createDeployments({ store, artifacts, shared, builds, clock: sharedClock, ids, changes, news, limits });
   return {
     builds,
     deployments,
