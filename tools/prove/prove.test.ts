@@ -75,6 +75,7 @@ describe('the judge', () => {
     ['accepted-ends', { records: [aRecord({ status: 'waiting' })] }],
     ['nobody-unasked', { asked: [] }],
     ['nobody-unasked', { records: [aRecord(), aRecord({ id: 'e2' })] }],
+    ['nobody-unasked', { records: [aRecord({ status: 'failed', errorCode: 'execution_canceled' })] }],
     ['attempts-apart', { runs: [aRun(), aRun({ nonce: 'n2', attempt: 2, beganAt: 1800, lastAt: 1850 })] }],
     ['ended-dead', { runs: [aRun({ lastAt: 4001 })] }],
     ['ended-stays', { recordsLater: [aRecord({ attempt: 2 })] }],

@@ -13,13 +13,13 @@ import {
 } from '@martlet/protocol/frames';
 import { createBase44Runtime } from './base44-runtime.ts';
 import { installEgress } from './egress/egress-shim.ts';
-import { Execution, executions, setErrorDescription } from './execution/execution.ts';
+import { Execution, executions, runWithin, setErrorDescription } from './execution/execution.ts';
 import { findHandler } from './execution/handler.ts';
 import { checkInput } from './input/check-input.ts';
 import { findDeclaredInput, type DeclaredInput } from './input/declared-input.ts';
 import { describeInput } from './input/describe-input.ts';
 import { codeFile, loadFunction, type LoadedCode } from './execution/load-function.ts';
-import { inlineBody, StreamedBody, type RequestBody } from './web/request-body.ts';
+import { emptyBody, InlineBody, StreamedBody, type RequestBody } from './web/request-body.ts';
 import { serve, type ServedFunction } from './execution/serve.ts';
 import { createStackMapper, type StackMapper } from './stack/stack-map.ts';
 import { takeDenoHandler } from './deno/deno-shim.ts';
@@ -100,7 +100,7 @@ export class WorkerLife {
       onFinished: this.#onFinished,
     });
     this.#running.add(execution);
-    const source = streamedBody ?? inlineBody((body ?? Buffer.alloc(0)) as Uint8Array<ArrayBuffer>);
+    const source = streamedBody ?? (body === undefined || body.length === 0 ? emptyBody : new InlineBody(body as Uint8Array<ArrayBuffer>));
     if (this.#served !== undefined) this.#serve(execution, source, this.#served);
     else void this.#loading?.then(() => this.#served !== undefined && this.#serve(execution, source, this.#served));
   }
@@ -108,12 +108,12 @@ export class WorkerLife {
   /** Listeners of the signal write to the log of the execution, whoever made them run. */
   #abort(stream: number, reason: string): void {
     const execution = this.#running.get(stream);
-    if (execution !== undefined) executions.run(execution, () => execution.abort(reason));
+    if (execution !== undefined) runWithin(execution, () => execution.abort(reason));
   }
 
   #serve(execution: Execution, body: RequestBody, served: ServedFunction): void {
     if (this.#code !== undefined) loadLog.moveTo(execution);
-    executions.run(execution, serve, execution, body, served);
+    runWithin(execution, () => serve(execution, body, served));
   }
 
   readonly #onFinished = (execution: Execution): void => {

@@ -1,7 +1,8 @@
 /** The platform's own `Request` and `Response` do what the native ones do: the same steps on both, and the same answers. */
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { inlineBody, StreamedBody, type RequestBody } from '../src/web/request-body.ts';
+import { emptyBody, InlineBody, StreamedBody, type RequestBody } from '../src/web/request-body.ts';
 
 const NativeRequest = globalThis.Request;
 const NativeResponse = globalThis.Response;
@@ -160,7 +161,7 @@ describe('a request', () => {
 });
 
 function bodyOf(how: 'inline' | 'streamed', bytes: Uint8Array<ArrayBuffer>): RequestBody {
-  if (how === 'inline') return inlineBody(bytes);
+  if (how === 'inline') return bytes.length === 0 ? emptyBody : new InlineBody(bytes);
   const body = new StreamedBody(1_000_000, () => undefined);
   body.push(bytes);
   body.end();
@@ -247,13 +248,72 @@ describe('a response', () => {
     };
     expect(await made(FunctionResponse as typeof NativeResponse)).toEqual(await made(NativeResponse));
   });
+  const headerSteps = fc.constantFrom<(response: Response) => unknown>(
+    ({ headers }) => headers.get('content-type'),
+    ({ headers }) => headers.set('content-type', 'a/b'),
+    ({ headers }) => headers.append('content-type', 'c/d'),
+    ({ headers }) => headers.delete('content-type'),
+    ({ headers }) => headers.set('x-own', '1'),
+    (response) => response.headers === response.headers,
+    (response) => [...response.clone().headers],
+    async (response) => (await response.clone().blob()).type,
+    (response) => [...new Response(null, response).headers],
+    (response) => inspect(response.headers),
+    (response) => response.status,
+  );
+  test('has the headers that a native one has, whenever they are looked at', async () => {
+    const inits = fc.constantFrom<ResponseInit | undefined>(undefined, { status: 201 }, { headers: {} }, { headers: [] });
+    const makers = fc.constantFrom<(make: typeof Response, init: ResponseInit | undefined) => Response>(
+      (make, init) => new make('text', init),
+      (make) => new make('text', null as unknown as ResponseInit),
+      (make, init) => new make(new Uint8Array(2), init),
+      (make, init) => new make(null, init),
+      (make, init) => make.json({}, init),
+    );
+    await fc.assert(
+      fc.asyncProperty(makers, inits, fc.array(headerSteps, { maxLength: 5 }), async (made, init, script) => {
+        const played = async (make: typeof Response): Promise<unknown> => {
+          const response = made(make, init);
+          const seen: unknown[] = [];
+          for (const step of script) seen.push(await step(response));
+          return [seen, [...response.headers]];
+        };
+        expect(await played(FunctionResponse as typeof NativeResponse)).toEqual(await played(NativeResponse));
+      }),
+      { numRuns: 500 },
+    );
+  });
+  test('is sent by its type alone only while that is all there is to know of its headers', () => {
+    class OwnHeaders extends FunctionResponse {
+      override get headers(): Headers {
+        return new Headers({ 'x-own': '1' });
+      }
+    }
+    const seen = new FunctionResponse('x');
+    void seen.headers;
+    const defined = Object.defineProperty(new FunctionResponse('x'), 'headers', { value: new Headers() });
+    const { onlyType } = FunctionResponse;
+    expect([onlyType(new FunctionResponse('x')), onlyType(FunctionResponse.json(1))]).toEqual([
+      'text/plain;charset=UTF-8',
+      'application/json',
+    ]);
+    expect([seen, defined, new OwnHeaders('x'), new NativeResponse('x'), new FunctionResponse(null)].map(onlyType)).toEqual(
+      Array(5).fill(undefined),
+    );
+  });
+  test('requests without a body share nothing that one of them could take from the other', async () => {
+    const bytes = await emptyBody.bytes();
+    structuredClone(bytes, { transfer: [bytes.buffer] });
+    expect(Buffer.from((await emptyBody.branch().bytes()).buffer)).toHaveLength(0);
+    expect(await new NativeResponse(emptyBody.inline).text()).toBe('');
+  });
   test('bytes of a request are a plain array of their own', async () => {
     const request = new FunctionRequest({
       url: 'http://x/',
       method: 'POST',
       headers: () => new Headers(),
       signal: () => new AbortController().signal,
-      body: inlineBody(Buffer.from('abc') as Uint8Array<ArrayBuffer>),
+      body: new InlineBody(Buffer.from('abc') as Uint8Array<ArrayBuffer>),
     });
     const bytes = await request.bytes();
     expect([bytes.constructor === Uint8Array, bytes.buffer.byteLength]).toEqual([true, 3]);

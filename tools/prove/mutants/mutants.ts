@@ -36,7 +36,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'moves the cursor of a schedule without looking who was faster',
-    edits: [{ file: `${SERVER}/drivers/sql/triggers/schedules.ts`, find: ' and schedules.cursor_at = advanced.moved_from', replace: '' }],
+    // Either of the two locks is enough; both have to go.
+    edits: [
+      { file: `${SERVER}/drivers/sql/triggers/schedules.ts`, find: ' and schedules.cursor_at = advanced.moved_from', replace: '' },
+      {
+        file: `${SERVER}/services/schedules/decide-ticks.ts`,
+        find: '`tick:${row.id}:${tickMs}`',
+        replace: '`tick:${row.id}:${tickMs}:${Math.random()}`',
+      },
+    ],
     caughtBy: { scenario: 'calm-postgres', promises: ['once-per-tick'] },
   },
   {
@@ -70,6 +78,11 @@ export const mutants: readonly Mutant[] = [
         find: `await discardBody(invoked);\n      await attempt.recording?.whenEnded();`,
         replace: 'await discardBody(invoked);',
       },
+      {
+        file: `${SERVER}/services/queue/run-job.ts`,
+        find: 'row: recording.row(), lines: recording.takeLines(), startedAt',
+        replace: `row: { ...recording.row(), status: 'failed', endedAt: clock.now(), updatedAt: clock.now() }, lines: recording.takeLines(), startedAt`,
+      },
       { file: `${SERVER}/services/invoke/invoke.ts`, find: 'const STOP_GRACE_MS = 1000;', replace: 'const STOP_GRACE_MS = 8000;' },
     ],
     caughtBy: { scenario: 'calm-sqlite', promises: ['ended-dead'] },
@@ -77,13 +90,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'leaves what dead nodes had taken',
     edits: [
-      { file: `${SERVER}/triggers/queue/dispatcher.ts`, find: 'const lost = await jobs.lost(LOST_MAX);', replace: 'const lost = [];' },
+      { file: `${SERVER}/triggers/queue/tend-taken.ts`, find: 'const lost = await jobs.lost(LOST_MAX);', replace: 'const lost = [];' },
     ],
     caughtBy: { scenario: 'kills-sqlite', promises: ['accepted-ends'] },
   },
   {
     name: 'counts an attempt that was handed back',
-    edits: [{ file: settling, find: `status = 'waiting', attempt = attempt - 1,`, replace: `status = 'waiting',` }],
+    edits: [{ file: settling, find: 'set attempt = attempt - 1, node_id = null,', replace: 'set node_id = null,' }],
     caughtBy: { test: MODEL },
   },
   {

@@ -77,6 +77,7 @@ function nobodyUnasked({ asked, records, functions }: Observations): Verdict {
     trials: records.length,
     violations: [
       ...strangers.map(({ id }) => `nobody asked for ${id}`),
+      ...records.filter(({ errorCode }) => errorCode === 'execution_canceled').map(({ id }) => `nobody asked for ${id} to be canceled`),
       ...doubles.map(([token, ids]) => `${token} was asked for once and is ${ids.join(' and ')}`),
     ],
   };

@@ -7,13 +7,15 @@ import { createWorld, type World } from '../world/world.ts';
 import { inWorld, type Scenario } from './scenario.ts';
 
 const RECOVERED_WITHIN_MS = 5000;
+const LEASE_MS = 15_000;
 
 export const databaseTrouble: Scenario = {
   name: 'database-trouble',
   kind: 'postgres',
   run: ({ random, scale, say }) =>
     inWorld(createWorld({ kind: 'postgres' }), async (world) => {
-      const load = startLoad(world, { random });
+      // Some run for long, so that the lease runs out under them.
+      const load = startLoad(world, { random, msMax: 6000 });
       const further: string[] = [];
       const rounds = Math.max(1, Math.round(scale / 8));
       for (let round = 0; round < rounds; round += 1) {
@@ -43,6 +45,12 @@ const FAULTS: Readonly<Record<string, (world: World) => Promise<void>>> = {
       await queryDatabase(url, `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'martlet%'`);
       await pause(200);
     }
+  },
+  /** Longer than a lease: every server has to give up what it had taken, and nothing may end by that. */
+  async 'away for long'({ database }) {
+    await database?.stop('fast');
+    await pause(LEASE_MS + 3000);
+    await database?.start();
   },
   async 'connections half open'({ way }) {
     way?.cutHalf();

@@ -2,7 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FrameError } from './frame-reader.ts';
 import { FRAME_HEADER_BYTES } from './frame-types.ts';
-import { layOutRequest, layOutResponse, readRequest, readResponse, readUsage, writeUsage, type RequestHead } from './heads.ts';
+import { FrameWriter } from './frame-writer.ts';
+import {
+  readRequest,
+  readResponse,
+  readUsage,
+  writeRequest,
+  writeResponse,
+  writeUsage,
+  type RequestHead,
+  type SentResponse,
+} from './heads.ts';
 
 const token = fc.stringMatching(/^[\x21-\x7e]{0,40}$/);
 const headerPairs = fc.array(fc.tuple(fc.stringMatching(/^[A-Za-z-]{1,20}$/), fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,60}$/)), {
@@ -14,7 +24,7 @@ const requestHead: fc.Arbitrary<RequestHead> = fc.record({
   executionId: token,
   token,
   trigger: token,
-  method: token,
+  method: fc.oneof(token, fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'get', '')),
   url: token,
   clientIp: token,
   userId: token,
@@ -29,8 +39,8 @@ describe('request heads', () => {
   test('arrive as they were sent', () => {
     fc.assert(
       fc.property(requestHead, fc.option(body, { nil: undefined }), (head, bytes) => {
-        const read = readRequest(layOutRequest(head, bytes).subarray(FRAME_HEADER_BYTES));
-        expect(read.head).toEqual(head);
+        const read = readRequest(payloadOf((writer) => writeRequest(writer, 1, { head, body: bytes })));
+        for (const [name, value] of Object.entries(head)) expect(read.head[name as keyof RequestHead]).toEqual(value);
         expect(read.body === undefined ? undefined : new Uint8Array(read.body)).toEqual(bytes);
       }),
     );
@@ -42,9 +52,28 @@ describe('response heads', () => {
     fc.assert(
       fc.property(fc.integer({ min: 200, max: 599 }), headerPairs, body, fc.boolean(), (status, pairs, bytes, finished) => {
         const usage = finished ? { cpuMicros: 12, memoryKb: 34 } : undefined;
-        const read = readResponse(layOutResponse({ status, headers: pairs.flat(), body: bytes, usage }).subarray(FRAME_HEADER_BYTES));
-        expect({ ...read, body: new Uint8Array(read.body ?? []) }).toEqual({ status, headers: pairs.flat(), body: bytes, usage });
+        const read = readResponse(responsePayload({ status, headers: pairs.flat(), body: bytes, usage }));
+        expect({ ...read, body: new Uint8Array(read.body ?? []) }).toEqual({
+          status,
+          headers: pairs.flat(),
+          headerText: pairs.flat().join('\0'),
+          body: bytes,
+          usage,
+        });
       }),
+    );
+  });
+
+  test('carry a text as its bytes in UTF-8', () => {
+    fc.assert(
+      fc.property(
+        headerPairs,
+        fc.string({ unit: fc.oneof(fc.constantFrom('a', 'ä', '\uD800', '\uFEFF', '\0'), fc.string({ unit: 'binary' })) }),
+        (pairs, text) => {
+          const read = readResponse(responsePayload({ status: 200, headers: pairs.flat(), body: text, usage: undefined }));
+          expect([read.headers, read.body]).toEqual([pairs.flat(), Buffer.from(text)]);
+        },
+      ),
     );
   });
 
@@ -65,8 +94,8 @@ describe('response heads', () => {
   });
 
   test('cannot claim to have finished while their body is still to come', () => {
-    const frame = layOutResponse({ status: 200, headers: [], body: undefined, usage: { cpuMicros: 1, memoryKb: 1 } });
-    expect(() => readResponse(frame.subarray(FRAME_HEADER_BYTES))).toThrow(FrameError);
+    const payload = responsePayload({ status: 200, headers: [], body: undefined, usage: { cpuMicros: 1, memoryKb: 1 } });
+    expect(() => readResponse(payload)).toThrow(FrameError);
   });
 });
 
@@ -76,3 +105,17 @@ describe('usage', () => {
     expect(() => readUsage(Buffer.alloc(9))).toThrow(FrameError);
   });
 });
+
+/** The payload of the one frame that is written. */
+function payloadOf(write: (writer: FrameWriter) => void): Buffer {
+  const sent: Buffer[] = [];
+  const writer = new FrameWriter({ destroyed: false, write: (bytes) => sent.push(bytes) });
+  // The frame is not always the first of its slab.
+  writer.send(0, 0, new Uint8Array(7));
+  writer.flush();
+  write(writer);
+  writer.flush();
+  return Buffer.concat(sent.slice(1)).subarray(FRAME_HEADER_BYTES);
+}
+
+const responsePayload = (response: SentResponse): Buffer => payloadOf((writer) => writeResponse(writer, 1, response));

@@ -3,15 +3,19 @@
  * splitting costs a third of parsing JSON. Latin-1 keeps header bytes exactly as `node:http` gives them.
  */
 import { FrameError } from './frame-reader.ts';
-import { FRAME_HEADER_BYTES } from './frame-types.ts';
+import { FrameType } from './frame-types.ts';
+import type { FrameWriter } from './frame-writer.ts';
+import { RecentTexts } from './recent-texts.ts';
 
 /** Set when the body is in the same frame, whole; otherwise chunks follow until an end frame. */
 const INLINE_BODY = 1;
 /** Response only: nothing of the execution runs any longer; no `finished` frame follows. */
 const FINISHED = 2;
-const REQUEST_FIXED = 9;
+const REQUEST_FIXED = 10;
 const RESPONSE_FIXED = 15;
 const REQUEST_FACTS = 10;
+/** Methods travel as a number, since nearly every function looks at its method, and many at nothing else. 0: in words, as a fact. */
+const METHODS = ['', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 const HEADERS_MAX = 2000;
 const EMPTY = Buffer.alloc(0);
 
@@ -40,6 +44,8 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   readonly headers: readonly string[];
+  /** The headers as they came, joined by NUL: what is known of them is found by this. */
+  readonly headerText: string;
   /** Whole body, or undefined when chunks follow. */
   readonly body: Buffer | undefined;
   readonly usage: Usage | undefined;
@@ -52,65 +58,125 @@ export interface Usage {
   readonly memoryKb: number;
 }
 
-/** Lays out a request frame. `body`: bytes = whole, undefined = chunks follow. */
-export function layOutRequest(head: RequestHead, body: Uint8Array | undefined): Buffer {
-  const facts = `${head.executionId}\0${head.token}\0${head.trigger}\0${head.method}\0${head.url}\0${head.clientIp}\0${head.userId}\0${head.userToken}\0${head.event}\0${head.platformUrl}`;
+/** A request to be sent. `body`: bytes = whole, undefined = chunks follow. */
+export interface SentRequest {
+  readonly head: RequestHead;
+  readonly body: Uint8Array | undefined;
+}
+
+export function writeRequest(writer: FrameWriter, stream: number, { head, body }: SentRequest): void {
+  const method = Math.max(0, METHODS.indexOf(head.method));
+  const facts = `${head.executionId}\0${head.token}\0${head.trigger}\0${method === 0 ? head.method : ''}\0${head.url}\0${head.clientIp}\0${head.userId}\0${head.userToken}\0${head.event}\0${head.platformUrl}`;
   const text = head.headers.length === 0 ? facts : `${facts}\0${head.headers.join('\0')}`;
-  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + REQUEST_FIXED + text.length + (body?.length ?? 0));
-  let at = FRAME_HEADER_BYTES;
-  frame[at] = body === undefined ? 0 : INLINE_BODY;
-  frame.writeUInt32LE(head.timeoutMs, at + 1);
-  frame.writeUInt32LE(text.length, at + 5);
-  at += REQUEST_FIXED;
-  frame.write(text, at, 'latin1');
-  if (body !== undefined && body.length > 0) frame.set(body, at + text.length);
-  return frame;
+  const at = writer.begin(FrameType.request, stream, REQUEST_FIXED + text.length + (body?.length ?? 0));
+  const { slab } = writer;
+  slab[at] = body === undefined ? 0 : INLINE_BODY;
+  slab[at + 1] = method;
+  slab.writeUInt32LE(head.timeoutMs, at + 2);
+  slab.writeUInt32LE(text.length, at + 6);
+  slab.write(text, at + REQUEST_FIXED, 'latin1');
+  if (body !== undefined && body.length > 0) slab.set(body, at + REQUEST_FIXED + text.length);
 }
 
 export function readRequest(payload: Buffer): { head: RequestHead; body: Buffer | undefined } {
-  const end = REQUEST_FIXED + payload.readUInt32LE(5);
-  const parts = payload.toString('latin1', REQUEST_FIXED, end).split('\0');
-  const fact = (index: number): string => parts[index] as string;
-  const head: RequestHead = {
-    executionId: fact(0),
-    token: fact(1),
-    trigger: fact(2),
-    method: fact(3),
-    url: fact(4),
-    clientIp: fact(5),
-    userId: fact(6),
-    userToken: fact(7),
-    event: fact(8),
-    platformUrl: fact(9),
-    timeoutMs: payload.readUInt32LE(1),
-    headers: parts.slice(REQUEST_FACTS),
-  };
-  // The payload is a view into a read buffer that will be overwritten; the body outlives it.
+  const end = REQUEST_FIXED + payload.readUInt32LE(6);
+  // The payload is a view into a read buffer that will be overwritten; head and body outlive it.
+  const head = new ReceivedHead({
+    method: METHODS[payload[1] as number],
+    timeoutMs: payload.readUInt32LE(2),
+    text: payload.toString('latin1', REQUEST_FIXED, end),
+  });
   return { head, body: payload[0] === INLINE_BODY ? copy(payload, end) : undefined };
 }
 
+/** A head that is taken apart when somebody asks for more than the method: twelve strings per request otherwise. */
+class ReceivedHead implements RequestHead {
+  readonly timeoutMs: number;
+  readonly #method: string | undefined;
+  readonly #text: string;
+  #facts: readonly string[] | undefined;
+  #headers: readonly string[] | undefined;
+
+  constructor({ method, timeoutMs, text }: { method: string | undefined; timeoutMs: number; text: string }) {
+    this.timeoutMs = timeoutMs;
+    this.#method = method === '' ? undefined : method;
+    this.#text = text;
+  }
+
+  get executionId(): string {
+    return this.#fact(0);
+  }
+
+  get token(): string {
+    return this.#fact(1);
+  }
+
+  get trigger(): string {
+    return this.#fact(2);
+  }
+
+  get method(): string {
+    return this.#method ?? this.#fact(3);
+  }
+
+  get url(): string {
+    return this.#fact(4);
+  }
+
+  get clientIp(): string {
+    return this.#fact(5);
+  }
+
+  get userId(): string {
+    return this.#fact(6);
+  }
+
+  get userToken(): string {
+    return this.#fact(7);
+  }
+
+  get event(): string {
+    return this.#fact(8);
+  }
+
+  get platformUrl(): string {
+    return this.#fact(9);
+  }
+
+  get headers(): readonly string[] {
+    return (this.#headers ??= this.#split().slice(REQUEST_FACTS));
+  }
+
+  #fact(index: number): string {
+    return this.#split()[index] as string;
+  }
+
+  #split(): readonly string[] {
+    return (this.#facts ??= this.#text.split('\0'));
+  }
+}
+
 /** A response to be sent. `body`: undefined = chunks follow. `usage`: the execution has finished with it. */
-export interface LaidOutResponse {
+export interface SentResponse {
   readonly status: number;
   readonly headers: readonly string[];
-  readonly body: Uint8Array | undefined;
+  readonly body: string | Uint8Array | undefined;
   readonly usage: Usage | undefined;
 }
 
-/** Lays out a response frame. */
-export function layOutResponse({ status, headers, body, usage }: LaidOutResponse): Buffer {
+export function writeResponse(writer: FrameWriter, stream: number, { status, headers, body, usage }: SentResponse): void {
   const text = headers.join('\0');
-  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + RESPONSE_FIXED + text.length + (body?.length ?? 0));
-  let at = FRAME_HEADER_BYTES;
-  frame[at] = (body === undefined ? 0 : INLINE_BODY) | (usage === undefined ? 0 : FINISHED);
-  frame.writeUInt16LE(status, at + 1);
-  frame.writeUInt32LE(usage?.cpuMicros ?? 0, at + 3);
-  frame.writeUInt32LE(usage?.memoryKb ?? 0, at + 7);
-  frame.writeUInt32LE(text.length, at + 11);
-  at += RESPONSE_FIXED;
-  frame.write(text, at, 'latin1');
-  if (body !== undefined && body.length > 0) frame.set(body, at + text.length);
-  return frame;
+  const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : (body?.length ?? 0);
+  const at = writer.begin(FrameType.response, stream, RESPONSE_FIXED + text.length + bodyBytes);
+  const { slab } = writer;
+  slab[at] = (body === undefined ? 0 : INLINE_BODY) | (usage === undefined ? 0 : FINISHED);
+  slab.writeUInt16LE(status, at + 1);
+  slab.writeUInt32LE(usage?.cpuMicros ?? 0, at + 3);
+  slab.writeUInt32LE(usage?.memoryKb ?? 0, at + 7);
+  slab.writeUInt32LE(text.length, at + 11);
+  slab.write(text, at + RESPONSE_FIXED, 'latin1');
+  if (typeof body === 'string') slab.write(body, at + RESPONSE_FIXED + text.length, 'utf8');
+  else if (bodyBytes > 0 && body !== undefined) slab.set(body, at + RESPONSE_FIXED + text.length);
 }
 
 /** @throws {FrameError} for a head that no honest worker writes */
@@ -121,18 +187,32 @@ export function readResponse(payload: Buffer): ResponseHead {
   const end = RESPONSE_FIXED + payload.readUInt32LE(11);
   if (flags > 3 || status < 200 || status > 599 || end > payload.length)
     throw new FrameError('Cannot read a response head: its fields are out of range');
-  const headers = end === RESPONSE_FIXED ? [] : payload.toString('latin1', RESPONSE_FIXED, end).split('\0');
-  if (headers.length % 2 !== 0 || headers.length > HEADERS_MAX)
-    throw new FrameError('Cannot read a response head: its headers are not pairs');
+  const headerText = payload.toString('latin1', RESPONSE_FIXED, end);
+  const headers = knownHeaders.get(headerText) ?? splitHeaders(headerText);
   const inline = (flags & INLINE_BODY) !== 0;
   if (!inline && (end !== payload.length || (flags & FINISHED) !== 0))
     throw new FrameError('Cannot read a response head: it contradicts itself');
   return {
     status,
     headers,
+    headerText,
     body: inline ? copy(payload, end) : undefined,
     usage: (flags & FINISHED) === 0 ? undefined : { cpuMicros: payload.readUInt32LE(3), memoryKb: payload.readUInt32LE(7) },
   };
+}
+
+/** Answers of one function mostly have the same headers. */
+const knownHeaders = new RecentTexts<readonly string[]>();
+
+/** @throws {FrameError} */
+function splitHeaders(text: string): readonly string[] {
+  const headers = text === '' ? [] : text.split('\0');
+  if (headers.length % 2 !== 0 || headers.length > HEADERS_MAX)
+    throw new FrameError('Cannot read a response head: its headers are not pairs');
+  // Many executions share it.
+  Object.freeze(headers);
+  knownHeaders.keep(text, headers);
+  return headers;
 }
 
 export function writeUsage(usage: Usage): Buffer {

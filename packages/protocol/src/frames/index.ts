@@ -4,6 +4,7 @@ export * from './frame-writer.ts';
 export * from './heads.ts';
 export * from './input-description.ts';
 export * from './messages.ts';
+export * from './recent-texts.ts';
 export * from './stream-credit.ts';
 export * from './worker-messages.ts';
 export * from './received-body.ts';

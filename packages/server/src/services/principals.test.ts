@@ -87,6 +87,29 @@ describe('a caller', () => {
     expect(await principals.identify({ apiKey: secret })).toEqual({ kind: 'anonymous' });
   });
 
+  test('with the key of the call before is nobody as soon as it is deleted, and looked up again after a minute', async () => {
+    const { keys, principals, asked, pass } = await open();
+    const { secret, row } = await keys.create('p', { name: 'k', scopes: [], expiresAt: null });
+    for (let n = 0; n < 3; n += 1) expect(await principals.identify({ apiKey: secret })).toMatchObject({ keyId: row.id });
+    expect(asked).toHaveLength(1);
+    pass(60_001);
+    for (let n = 0; n < 3; n += 1) expect(await principals.identify({ apiKey: secret })).toMatchObject({ keyId: row.id });
+    expect(asked).toHaveLength(2);
+    await keys.delete('p', row.id);
+    expect(await principals.identify({ apiKey: secret })).toEqual({ kind: 'anonymous' });
+  });
+
+  test('is never taken for the one before', async () => {
+    const { keys, principals } = await open();
+    const one = await keys.create('p', { name: 'one', scopes: [], expiresAt: null });
+    const two = await keys.create('q', { name: 'two', scopes: [], expiresAt: null });
+    for (let n = 0; n < 3; n += 1) {
+      expect(await principals.identify({ apiKey: one.secret })).toMatchObject({ projectId: 'p', keyId: one.row.id });
+      expect(await principals.identify({ apiKey: two.secret })).toMatchObject({ projectId: 'q', keyId: two.row.id });
+      expect(await principals.identify({ apiKey: 'mk_wrong' })).toEqual({ kind: 'anonymous' });
+    }
+  });
+
   test('with an expired key is refused, also from memory', async () => {
     const { keys, principals, pass, now } = await open();
     const { secret } = await keys.create('p', { name: 'k', scopes: [], expiresAt: now() + 1000 });

@@ -79,15 +79,17 @@ export function createPrincipals({ store, clock, log, changes, lookUpExecution, 
   let generation = 0;
   let lastSecret = '';
   let lastHash = '';
+  /** What the last text has found; only ever an entry of `known`. */
+  let lastKey: KnownKey | undefined;
   changes.subscribe(({ kind }) => {
     if (kind !== 'key') return;
     generation += 1;
+    lastKey = undefined;
     known.clear();
     unknown.clear();
   });
 
-  function use(key: KnownKey): Principal {
-    const now = clock.now();
+  function use(key: KnownKey, now: number): Principal {
     if (key.row.expiresAt !== null && key.row.expiresAt <= now)
       throw new PlatformError('project_key_expired', `The API key "${key.row.name}" (${key.row.prefix}…) has expired. Create a new key.`);
     if (now - key.touchedAt >= TOUCH_EVERY_MS) {
@@ -111,7 +113,7 @@ export function createPrincipals({ store, clock, log, changes, lookUpExecution, 
     const principal: Principal = Object.freeze({ kind: 'key', projectId: row.projectId, keyId: row.id, scopes: new Set(row.scopes) });
     const key: KnownKey = { row, principal, readAt: clock.now(), touchedAt: row.lastUsedAt ?? 0 };
     if (fresh) known.set(hash, key);
-    return use(key);
+    return use(key, clock.now());
   }
 
   /**
@@ -122,16 +124,20 @@ export function createPrincipals({ store, clock, log, changes, lookUpExecution, 
     if (secret === lastSecret) return lastHash;
     if (lastSecret === '') setTimeout(() => (lastSecret = ''), TEXT_FOR_MS).unref();
     lastSecret = secret;
+    lastKey = undefined;
     lastHash = hashKey(secret);
     return lastHash;
   }
 
   function byKey(secret: string): Principal | Promise<Principal> {
     const hash = hashOf(secret);
-    const key = known.get(hash);
-    if (key !== undefined && clock.now() - key.readAt < KNOWN_FOR_MS) return use(key);
+    const now = clock.now();
+    lastKey ??= known.get(hash);
+    if (lastKey !== undefined && now - lastKey.readAt < KNOWN_FOR_MS) return use(lastKey, now);
+    // The store is asked again, and what it says must be found.
+    lastKey = undefined;
     const refusedAt = unknown.get(hash);
-    if (refusedAt !== undefined && clock.now() - refusedAt < UNKNOWN_FOR_MS) return anonymous;
+    if (refusedAt !== undefined && now - refusedAt < UNKNOWN_FOR_MS) return anonymous;
     return ask(hash);
   }
 

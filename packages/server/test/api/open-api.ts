@@ -229,7 +229,13 @@ function createAnswering(clock: Clock, ids: { next(): string }) {
     lines: readonly LogLine[];
     follow: readonly FollowedLine[];
   } = {
-    outcome: () => ({ kind: 'response', status: 200, headers: ['content-type', 'text/plain'], body: Buffer.from('hello') }),
+    outcome: () => ({
+      kind: 'response',
+      status: 200,
+      headers: ['content-type', 'text/plain'],
+      headerText: 'content-type\0text/plain',
+      body: Buffer.from('hello'),
+    }),
     lines: [],
     follow: [],
   };

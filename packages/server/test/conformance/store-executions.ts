@@ -188,10 +188,11 @@ export function testExecutions(store: () => Store): void {
 
   it('deletes the oldest that ended before a time, so many at once, and no open one', async () => {
     await store().executions.deleteEndedBefore(1000, 1_000_000);
+    const old = { projectId: 'old', createdAt: 0 };
     await store().executions.write(
-      Array.from({ length: 10 }, (_, index) => aWrite({ id: `old-${index}`, projectId: 'old', endedAt: 100 - index }, 'line')),
+      Array.from({ length: 10 }, (_, index) => aWrite({ ...old, id: `old-${index}`, createdAt: 90 - index, endedAt: 100 - index }, 'line')),
     );
-    await store().executions.write([aWrite({ id: 'old-open', projectId: 'old', status: 'scheduled', endedAt: null })]);
+    await store().executions.write([aWrite({ ...old, id: 'old-open', status: 'scheduled', endedAt: null })]);
     await expect(store().executions.deleteEndedBefore(100, 4)).resolves.toBe(4);
     await expect(store().executions.lines('old-9')).resolves.toEqual([]);
     await expect(store().executions.lines('old-5')).resolves.toHaveLength(1);
@@ -199,5 +200,22 @@ export function testExecutions(store: () => Store): void {
     await expect(store().executions.deleteEndedBefore(100, 100)).resolves.toBe(0);
     const { rows } = await store().executions.list('old', null, aQuery());
     expect(rows.map((row) => row.id).toSorted()).toEqual(['old-0', 'old-open']);
+  });
+
+  it('deletes what has ended in every project, and counts to the limit over all of them', async () => {
+    await store().executions.deleteEndedBefore(1000, 1_000_000);
+    const ended = { createdAt: 10, endedAt: 20 };
+    await store().executions.write(
+      Array.from({ length: 30 }, (_, index) => aWrite({ ...ended, id: `each-${index}`, projectId: `each-${index % 10}` })),
+    );
+    await store().executions.write([
+      aWrite({ id: 'each-long', projectId: 'each-4', createdAt: 10, endedAt: 500 }),
+      aWrite({ id: 'each-running', projectId: 'each-only-running', createdAt: 10, endedAt: null, status: 'processing' }),
+    ]);
+    const counts: number[] = [];
+    for (let turn = 0; turn < 5; turn += 1) counts.push(await store().executions.deleteEndedBefore(100, 8));
+    expect(counts).toEqual([8, 8, 8, 6, 0]);
+    await expect(store().executions.find('each-4', 'each-long')).resolves.not.toBeNull();
+    await expect(store().executions.find('each-only-running', 'each-running')).resolves.not.toBeNull();
   });
 }

@@ -264,6 +264,45 @@ export function testJobs(store: () => Store): void {
     await expect(jobs().depth({ projectId: 'q-groups', functionId: 'f1', max: 1 })).resolves.toBe(1);
   });
 
+  it('does not try again what somebody wants canceled', async () => {
+    await enqueue(aJob({ id: 'q-c1', projectId: 'q-cancel' }), aJob({ id: 'q-c2', projectId: 'q-cancel' }, { runAt: NOW + 1 }));
+    const [first, second] = await claim('n', take('q-cancel'));
+    if (first === undefined || second === undefined) throw new Error('There is nothing to claim.');
+    for (const executionId of ['q-c1', 'q-c2'])
+      await expect(jobs().cancel({ projectId: 'q-cancel', executionId, now: NOW })).resolves.toBe('requested');
+    const retry = { at: NOW, projectId: 'q-cancel', subject: 'execution', subjectId: 'q-c1', code: 'retry', text: 'again' } as const;
+    await jobs().settle([
+      end(first, {
+        execution: { ...first.execution, status: 'waiting', errorCode: 'execution_threw', endedAt: null },
+        attempt: { startedAt: NOW + 5, endedAt: NOW + 9, errorCode: 'execution_threw' },
+        next: { state: 'delayed', runAt: NOW + 99, facts: { crashes: 0 } },
+        decisions: [retry],
+      }),
+    ]);
+    await jobs().release([{ executionId: 'q-c2', fence: second.job.fence }]);
+    for (const id of ['q-c1', 'q-c2']) {
+      await expect(jobs().get('q-cancel', id)).resolves.toMatchObject({ state: null });
+      const record = await store().executions.find('q-cancel', id);
+      expect(record).toMatchObject({ status: 'failed', errorCode: 'execution_canceled' });
+      expect(record?.endedAt).not.toBeNull();
+    }
+    const why = await store().decisions.list({ projectId: 'q-cancel', subject: 'execution', subjectId: 'q-c1', limit: 9 });
+    expect(why.map(({ code }) => code)).toEqual(['canceled']);
+  });
+
+  it('counts the first of two ends of one attempt', async () => {
+    await enqueue(aJob({ id: 'q-twice', projectId: 'q-twice' }));
+    const [claimed] = await claim('n', take('q-twice'));
+    if (claimed === undefined) throw new Error('There is nothing to claim.');
+    const again = end(claimed, {
+      execution: { ...claimed.execution, status: 'waiting' },
+      next: { state: 'ready', runAt: NOW, facts: { crashes: 1 } },
+    });
+    await expect(jobs().settle([end(claimed), again])).resolves.toEqual([true, false]);
+    await expect(jobs().get('q-twice', 'q-twice')).resolves.toMatchObject({ state: null });
+    await expect(store().executions.find('q-twice', 'q-twice')).resolves.toMatchObject({ status: 'completed' });
+  });
+
   it('finds what a node has taken beside what it knows of', async () => {
     await enqueue(...['q-b1', 'q-b2', 'q-b3'].map((id, index) => aJob({ id, projectId: 'q-beside' }, { runAt: NOW + index })));
     await claim('forgetful', take('q-beside', { count: 2 }));

@@ -87,7 +87,8 @@ describe('plans of housekeeping', () => {
     const retention = await plansOf((db) => deleteEndedBefore(db, { time: 1, limit: 10 }));
     const deletion = await plansOf((db) => deleteExecutionsOf(db, { projectId: 'default', id: 'f1', limit: 10 }));
     expect(deletion.join('\n')).toMatch(/executions_by_function/);
-    expect(retention.join('\n')).toMatch(/executions_by_end \(ended_at<\?\)/);
+    expect(retention.join('\n')).toMatch(/executions_by_project \(project_key=\? AND created_at<\?\)/);
+    expect(retention.join('\n')).toMatch(/executions_by_project \(project_key>\?\)/);
     expect([...retention, ...deletion].join('\n')).not.toMatch(/SCAN executions|SCAN execution_logs|TEMP B-TREE/);
   });
 });

@@ -248,7 +248,7 @@ describe.skipIf(skipped !== undefined)(suiteName('what dead nodes leave on a sha
     await first?.deployments.insert(aDeployment());
     await first?.executions.write(
       Array.from({ length: 900 }, (_, index) => ({
-        row: anExecution({ id: `e${index}`, endedAt: index }),
+        row: anExecution({ id: `e${index}`, createdAt: index, endedAt: index }),
         lines: [{ time: 1, level: 'info' as const, stream: 'logs' as const, text: 'x' }],
       })),
     );

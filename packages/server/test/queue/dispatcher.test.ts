@@ -15,13 +15,21 @@ afterEach(async () => {
   await dispatcher?.close(0);
 });
 
-function startDispatcher({ jobs, run }: { jobs: JobStore; run: (executionId: string, fence: number) => RunningJob['done'] }) {
+function startDispatcher({
+  jobs,
+  run,
+  capacity = 10,
+}: {
+  jobs: JobStore;
+  capacity?: number;
+  run: (executionId: string, fence: number) => RunningJob['done'];
+}) {
   const lost: string[] = [];
   const runner: JobRunner = {
-    run: ({ job }) => ({ ...job, recording: undefined, done: run(job.executionId, job.fence) }),
+    run: ({ job }) => ({ ...job, recording: undefined, interrupt: () => undefined, done: run(job.executionId, job.fence) }),
     async settleLost({ job, execution }) {
       lost.push(job.executionId);
-      await jobs.settle([
+      const [held] = await jobs.settle([
         {
           executionId: job.executionId,
           fence: job.fence,
@@ -32,6 +40,7 @@ function startDispatcher({ jobs, run }: { jobs: JobStore; run: (executionId: str
           decisions: [],
         },
       ]);
+      return held === true;
     },
     stopping: () => undefined,
   };
@@ -43,7 +52,7 @@ function startDispatcher({ jobs, run }: { jobs: JobStore; run: (executionId: str
     routes: { byId: async () => null } as never,
     clock: { now: Date.now } as never,
     log: quiet,
-    capacity: 10,
+    capacity,
     node: { name: 'test', newId: () => 'n1' },
   });
   return { dispatcher, lost };
@@ -98,5 +107,50 @@ describe('a dispatcher', () => {
     const { dispatcher: made, lost } = startDispatcher({ jobs: store.jobs, run: async () => 'unended' });
     await made.start();
     await expect.poll(() => lost, { timeout: 8000 }).toEqual(['unended']);
+  });
+
+  it('keeps an attempt that was claimed before the end of the one before it was heard of', async () => {
+    await store.jobs.enqueue([aJob({ id: 'again', projectId: 'd-again' })], []);
+    const heard = Promise.withResolvers<void>();
+    const second = Promise.withResolvers<'ended'>();
+    const { dispatcher: made } = startDispatcher({
+      jobs: store.jobs,
+      async run(executionId, fence) {
+        if (fence > 1) {
+          heard.resolve();
+          return second.promise;
+        }
+        await store.jobs.release([{ executionId, fence }]);
+        made.wake();
+        // Its end is on record, and its successor runs, before anybody is told.
+        await heard.promise;
+        return 'ended';
+      },
+    });
+    await made.start();
+    await heard.promise;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(made.running).toBe(1);
+    second.resolve('ended');
+  });
+
+  it('lets functions run beside one whose executions all wait for a key', async () => {
+    const keyed = Array.from({ length: 3 }, (_, index) =>
+      aJob({ id: `keyed-${index}`, projectId: 'd-keyed', functionId: 'a' }, { concurrencyKey: 'k' }),
+    );
+    await store.jobs.enqueue([...keyed, aJob({ id: 'free', projectId: 'd-keyed', functionId: 'b' })], []);
+    const ran: string[] = [];
+    const never = new Promise<'ended'>(() => undefined);
+    const { dispatcher: made } = startDispatcher({
+      jobs: store.jobs,
+      capacity: 2,
+      run(executionId) {
+        ran.push(executionId);
+        return never;
+      },
+    });
+    await made.start();
+    // One place is left after the first of the key; the function without a free key must not use up the turn.
+    await expect.poll(() => ran.toSorted(), { timeout: 500 }).toEqual(['free', 'keyed-0']);
   });
 });

@@ -1,6 +1,6 @@
 /** The server's side of the wall against a worker that breaks every rule it can without breaking the form of a frame. */
 import type { Duplex } from 'node:stream';
-import { FRAME_HEADER_BYTES, FrameType, layOutResponse, writeLog, type RequestHead } from '@martlet/protocol/frames';
+import { FRAME_HEADER_BYTES, FrameType, FrameWriter, writeLog, writeResponse, type RequestHead } from '@martlet/protocol/frames';
 import { describe, expect, test, vi } from 'vitest';
 import { RunningExecution } from '../../src/services/invoke/running-execution.ts';
 import type { ExchangeEvents } from '../../src/services/workers/exchange.ts';
@@ -149,8 +149,11 @@ async function untilKilled({ killed }: FakeProcess): Promise<void> {
 }
 
 function responseFrame(): Buffer {
-  const laidOut = layOutResponse({ status: 200, headers: [], body: undefined, usage: undefined });
-  return frame(FrameType.response, 1, laidOut.subarray(FRAME_HEADER_BYTES));
+  const sent: Buffer[] = [];
+  const writer = new FrameWriter({ destroyed: false, write: (bytes) => sent.push(bytes) });
+  writeResponse(writer, 1, { status: 200, headers: [], body: undefined, usage: undefined });
+  writer.flush();
+  return Buffer.concat(sent);
 }
 
 function frame(type: number, stream: number, payload: Uint8Array = new Uint8Array(0)): Buffer {

@@ -5,15 +5,15 @@
  *     handling ──respond──▶ responding ──body sent──▶ responded ──waitUntil settled──▶ finished
  *         └──────fail──────────┴─────────────────────────┘
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { LogLevel } from '@martlet/protocol';
 import {
   FrameType,
-  layOutResponse,
   LOG_LINE_COST,
   SendCredit,
   writeJson,
   writeLog,
+  writeResponse,
   writeUsage,
   writeByteCount,
   type FailureMessage,
@@ -27,6 +27,21 @@ import type { StreamedBody } from '../web/request-body.ts';
 
 /** The execution whose code runs now, carried along promises, timers and events. */
 export const executions = new AsyncLocalStorage<Execution>();
+
+/** Made before any user code runs: knows of no execution, and of no context that a function has entered. */
+const outside = new AsyncResource('MartletWall');
+
+/**
+ * Runs a part of the execution and comes back from it, whatever contexts were entered in there. `executions.run` alone
+ * would let a function's own `enterWith` live on in the next execution that arrived in the same chunk of frames; it also
+ * copies the context a second time when it comes back.
+ */
+export function runWithin(execution: Execution, part: () => void): void {
+  outside.runInAsyncScope(() => {
+    executions.enterWith(execution);
+    part();
+  });
+}
 
 export interface ExecutionOptions {
   readonly stream: number;
@@ -45,13 +60,12 @@ export class Execution {
   readonly stream: number;
   readonly head: RequestHead;
   readonly streamedBody: StreamedBody | undefined;
-  /** Credit for body bytes towards the server. */
-  readonly credit = new SendCredit();
   readonly startedAt = Date.now();
   readonly #writer: FrameWriter;
   readonly #onFinishing: (execution: Execution) => void;
   readonly #onFinished: (execution: Execution) => void;
   readonly #cpuAtStart = usedSoFar().cpuMicros;
+  #credit: SendCredit | undefined;
   #completed: PromiseWithResolvers<void> | undefined;
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;
@@ -69,6 +83,11 @@ export class Execution {
     this.#limits = options.limits;
     this.#onFinishing = options.onFinishing;
     this.#onFinished = options.onFinished;
+  }
+
+  /** Credit for body bytes towards the server. */
+  get credit(): SendCredit {
+    return (this.#credit ??= new SendCredit());
   }
 
   get signal(): AbortSignal {
@@ -96,7 +115,7 @@ export class Execution {
   abort(message: string): void {
     this.#abortReason ??= new DOMException(message, 'AbortError');
     this.streamedBody?.fail(this.#abortReason);
-    this.credit.release();
+    this.#credit?.release();
     this.#abort?.abort(this.#abortReason);
   }
 
@@ -126,11 +145,11 @@ export class Execution {
     );
   }
 
-  /** Sends a whole response. */
-  respond(status: number, headers: readonly string[], body: Uint8Array): void {
+  /** Sends a whole response, a text as UTF-8. */
+  respond(status: number, headers: readonly string[], body: string | Uint8Array): void {
     if (this.#state !== 'handling') return;
     const usage = this.#waiting === 0 ? this.#usage() : undefined;
-    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse({ status, headers, body, usage }));
+    writeResponse(this.#writer, this.stream, { status, headers, body, usage });
     this.#state = 'responded';
     if (usage !== undefined) this.#finish();
   }
@@ -138,7 +157,7 @@ export class Execution {
   /** Sends the head of a response whose body follows in chunks. @returns false when it is too late for that */
   beginResponse(status: number, headers: readonly string[]): boolean {
     if (this.#state !== 'handling') return false;
-    this.#writer.sendLaidOut(FrameType.response, this.stream, layOutResponse({ status, headers, body: undefined, usage: undefined }));
+    writeResponse(this.#writer, this.stream, { status, headers, body: undefined, usage: undefined });
     this.#state = 'responding';
     return true;
   }

@@ -3,6 +3,8 @@ import { CHUNK_BYTES, INLINE_BODY_BYTES } from '@martlet/protocol/frames';
 import type { Execution } from './execution.ts';
 import { FunctionResponse } from '../web/function-response.ts';
 
+/** Fits into one frame whatever its characters are; it becomes bytes in there. */
+const SHORT_TEXT_LENGTH = Math.floor(INLINE_BODY_BYTES / 3);
 const EMPTY = new Uint8Array(0);
 /** Names with values, as many as the server takes. */
 const HEADERS_MAX = 1000;
@@ -20,9 +22,14 @@ export class ResponseInvalid extends Error {
 /** @returns a promise when the body is sent in chunks */
 export function sendResponse(execution: Execution, response: Response): Promise<void> | undefined {
   const { status } = response;
-  const headers = flatten(response.headers);
+  const onlyType = FunctionResponse.onlyType(response);
+  const headers = onlyType === undefined ? flatten(response.headers) : ['content-type', onlyType];
   if (status < 200 || status > 599) throw new ResponseInvalid(`Cannot answer with status ${status}: it must be from 200 to 599`);
   const raw = FunctionResponse.rawBody(response);
+  if (typeof raw === 'string' && raw.length <= SHORT_TEXT_LENGTH) {
+    execution.respond(status, headers, raw);
+    return undefined;
+  }
   const body = typeof raw === 'string' ? Buffer.from(raw) : (raw ?? response.body ?? undefined);
   return sendParts(execution, { status, headers, body });
 }

@@ -4,7 +4,7 @@ import { createAppwriteContext, toResponseParts } from '../appwrite/appwrite-han
 import { formatAppwriteLog } from '../appwrite/format-appwrite-log.ts';
 import { ExecutionContext } from './execution-context.ts';
 import type { Execution } from './execution.ts';
-import { FunctionRequest } from '../web/function-request.ts';
+import { FunctionRequest, type RequestParts } from '../web/function-request.ts';
 import { HandlerFailure } from './handler-failure.ts';
 import type { AppwriteHandler, Handler } from './handler.ts';
 import { platformHeaders, requestHeaders } from './platform-headers.ts';
@@ -25,10 +25,17 @@ export interface ServedFunction {
  */
 export function serve(execution: Execution, body: RequestBody, served: ServedFunction): void {
   const onFailure = (error: unknown): void => fail(execution, error, served);
+  const onResult = (result: unknown): void => {
+    try {
+      answer(execution, result)?.catch(onFailure);
+    } catch (error) {
+      onFailure(error);
+    }
+  };
   try {
     const result = callHandler(execution, body, served);
-    if (result instanceof Promise) result.then((value) => answer(execution, value)).catch(onFailure);
-    else answer(execution, result)?.catch(onFailure);
+    if (result instanceof Promise) result.then(onResult, onFailure);
+    else onResult(result);
   } catch (error) {
     onFailure(error);
   }
@@ -36,16 +43,39 @@ export function serve(execution: Execution, body: RequestBody, served: ServedFun
 
 function callHandler(execution: Execution, body: RequestBody, { message, handler }: ServedFunction): unknown {
   if (handler.shape === 'appwrite') return callAppwrite(execution, body, { message, call: handler.call });
-  const request = new FunctionRequest({
-    url: execution.head.url,
-    method: execution.head.method,
-    headers: () => requestHeaders(execution.head, message.projectId),
-    signal: () => execution.signal,
-    body,
-  });
+  const request = new FunctionRequest(new ExecutedRequest(execution, body, message.projectId));
   const result = handler.call(request, new ExecutionContext(execution, message));
   // A promise of another realm, or of a library, is still something to wait for.
   return isThenable(result) && !(result instanceof Promise) ? Promise.resolve(result) : result;
+}
+
+/** The parts of the request, taken from the execution when the function asks for them. */
+class ExecutedRequest implements RequestParts {
+  readonly body: RequestBody;
+  readonly #execution: Execution;
+  readonly #projectId: string;
+
+  constructor(execution: Execution, body: RequestBody, projectId: string) {
+    this.body = body;
+    this.#execution = execution;
+    this.#projectId = projectId;
+  }
+
+  get url(): string {
+    return this.#execution.head.url;
+  }
+
+  get method(): string {
+    return this.#execution.head.method;
+  }
+
+  headers(): Headers {
+    return requestHeaders(this.#execution.head, this.#projectId);
+  }
+
+  signal(): AbortSignal {
+    return this.#execution.signal;
+  }
 }
 
 async function callAppwrite(

@@ -111,7 +111,8 @@ class LazyRequest {
   clone(): Request {
     if (this.bodyUsed || this.#holder?.body?.locked === true) throw new TypeError('Cannot clone a request whose body has been used');
     const body = this.#holder === undefined ? this.#parts.body.branch() : bodyOfResponse(this.#holder.clone());
-    return new FunctionRequest({ ...this.#parts, headers: () => new Headers(this.headers), body });
+    const { url, method } = this.#parts;
+    return new FunctionRequest({ url, method, headers: () => new Headers(this.headers), signal: () => this.signal, body });
   }
 
   /**

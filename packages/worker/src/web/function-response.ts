@@ -3,11 +3,14 @@
  * (10 µs each way in Node 24); everything else behaves as the native class, from which it descends.
  */
 const NativeResponse = globalThis.Response;
+const TEXT = 'text/plain;charset=UTF-8';
 const NULL_BODY_STATUSES = new Set([101, 103, 204, 205, 304]);
 
 export class FunctionResponse extends NativeResponse {
   #raw: string | Uint8Array<ArrayBuffer> | undefined;
   #used = false;
+  /** What `headers` get as soon as somebody asks for them: to go through them takes longer than all else of a short answer. */
+  #type: string | undefined;
 
   constructor(body?: BodyInit | null, init?: ResponseInit) {
     const raw = rawOf(body);
@@ -17,7 +20,9 @@ export class FunctionResponse extends NativeResponse {
       throw new TypeError(`Cannot construct a response of status ${init.status} with a body`);
     }
     this.#raw = raw;
-    if (typeof raw === 'string' && !super.headers.has('content-type')) super.headers.set('content-type', 'text/plain;charset=UTF-8');
+    if (typeof raw !== 'string') return;
+    if (init?.headers === undefined) this.#type = TEXT;
+    else if (!super.headers.has('content-type')) super.headers.set('content-type', TEXT);
   }
 
   static override json(data: unknown, init?: ResponseInit): Response {
@@ -25,7 +30,8 @@ export class FunctionResponse extends NativeResponse {
     if (text === undefined) throw new TypeError('Cannot make a JSON response: the value is not JSON serializable');
     const response = new FunctionResponse(text, init);
     // A string body has set text/plain by now unless the caller named a type of its own.
-    if (init?.headers === undefined || !new Headers(init.headers).has('content-type'))
+    if (response.#type !== undefined) response.#type = 'application/json';
+    else if (init?.headers === undefined || !new Headers(init.headers).has('content-type'))
       response.headers.set('content-type', 'application/json');
     return response;
   }
@@ -38,6 +44,21 @@ export class FunctionResponse extends NativeResponse {
   /** The body of a response that was made here from text or bytes and is untouched; else undefined. */
   static rawBody(response: Response): string | Uint8Array<ArrayBuffer> | undefined {
     return #raw in response && !response.#used ? response.#raw : undefined;
+  }
+
+  /** The type of a response that has no other header and whose headers nobody has looked at; else undefined. */
+  static onlyType(response: Response): string | undefined {
+    if (!(#type in response)) return undefined;
+    // A subclass may have headers of its own, and so may an object on which they were defined.
+    const isPlain = Object.getPrototypeOf(response) === FunctionResponse.prototype && !Object.hasOwn(response, 'headers');
+    return isPlain ? response.#type : undefined;
+  }
+
+  override get headers(): Headers {
+    const headers = super.headers;
+    if (this.#type !== undefined) headers.set('content-type', this.#type);
+    this.#type = undefined;
+    return headers;
   }
 
   override get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {

@@ -20,15 +20,35 @@ export interface RequestBody {
   branch(): RequestBody;
 }
 
-export function inlineBody(inline: Uint8Array<ArrayBuffer>): RequestBody {
-  let stream: ReadableStream<Uint8Array<ArrayBuffer>> | null | undefined;
-  return {
-    inline,
-    stream: () => (stream ??= inline.length === 0 ? null : streamOf(inline)),
-    bytes: () => Promise.resolve(inline),
-    branch: () => inlineBody(inline),
-  };
+/** A body that came whole. */
+export class InlineBody implements RequestBody {
+  readonly inline: Uint8Array<ArrayBuffer>;
+  #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+
+  constructor(inline: Uint8Array<ArrayBuffer>) {
+    this.inline = inline;
+  }
+
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.inline.length === 0 ? null : (this.#stream ??= streamOf(this.inline));
+  }
+
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return Promise.resolve(this.inline);
+  }
+
+  branch(): RequestBody {
+    return new InlineBody(this.inline);
+  }
 }
+
+/** The body of every request that has none. Its bytes are new ones each time, as who gets them may hand them over to a thread. */
+export const emptyBody: RequestBody = {
+  inline: new Uint8Array(0),
+  stream: () => null,
+  bytes: () => Promise.resolve(new Uint8Array(0)),
+  branch: () => emptyBody,
+};
 
 /** The body of a native object, which knows whether it was used. */
 export function bodyOfResponse(response: Response): RequestBody {

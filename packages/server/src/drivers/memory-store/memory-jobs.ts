@@ -82,16 +82,22 @@ function incoming(tables: MemoryTables): Pick<JobStore, 'enqueue' | 'depth'> {
 
 function claims(tables: MemoryTables): Pick<JobStore, 'groups' | 'claim'> {
   const { executions, jobs, jobRequests, attempts } = tables;
-  const { rowsIn, executionOf } = jobRows(tables);
+  const { rowsIn, executionOf, note } = jobRows(tables);
   const inOrder = (a: JobRow, b: JobRow) => b.priority - a.priority || a.runAt - b.runAt;
 
-  function take(job: JobRow, nodeId: string, now: number): ClaimedJob {
+  /** @returns undefined where what it was to be called with is gone: it is over then */
+  function take(job: JobRow, nodeId: string, now: number): ClaimedJob | undefined {
     const taken = jobs.put({ ...job, state: 'taken', attempt: job.attempt + 1, fence: job.fence + 1, nodeId, cancelRequested: false });
     const execution = executions.put({ ...executionOf(job), status: 'processing' });
     const { executionId, attempt: number, fence } = taken;
     attempts.push({ executionId, number, fence, nodeId, startedAt: now, endedAt: null, errorCode: null });
     const payload = jobRequests.get(executionId);
-    if (payload === undefined) throw new Error(`The job ${executionId} has no request.`);
+    if (payload === undefined) {
+      jobs.put({ ...taken, state: null, nodeId: null });
+      executions.put({ ...execution, status: 'failed', errorCode: 'general_server_error', endedAt: now, updatedAt: now });
+      note(job, { at: now, code: 'request_lost', text: 'What it was to be called with is no longer in the store.' });
+      return undefined;
+    }
     return { job: taken, execution, ...payload };
   }
 
@@ -115,7 +121,8 @@ function claims(tables: MemoryTables): Pick<JobStore, 'groups' | 'claim'> {
           const taken = rowsIn('taken').filter(isOf);
           if (claimed.filter((one) => isOf(one.job)).length >= count || taken.length >= concurrency) break;
           if (job.concurrencyKey !== null && taken.some((other) => other.concurrencyKey === job.concurrencyKey)) continue;
-          claimed.push(take(job, nodeId, now));
+          const one = take(job, nodeId, now);
+          if (one !== undefined) claimed.push(one);
         }
       }
       return claimed;
@@ -125,7 +132,7 @@ function claims(tables: MemoryTables): Pick<JobStore, 'groups' | 'claim'> {
 
 function ends(tables: MemoryTables): Pick<JobStore, 'settle' | 'addLines' | 'release'> {
   const { executions, executionLines, jobs, jobRequests, attempts, decisions } = tables;
-  const { executionOf, holds } = jobRows(tables);
+  const { executionOf, holds, note } = jobRows(tables);
 
   function settleOne(end: JobEnd): boolean {
     for (const [index, attempt] of attempts.entries())
@@ -133,19 +140,24 @@ function ends(tables: MemoryTables): Pick<JobStore, 'settle' | 'addLines' | 'rel
         attempts[index] = { ...attempt, endedAt: end.attempt.endedAt, errorCode: end.attempt.errorCode };
     const job = holds(end.executionId, end.fence);
     if (job === undefined) return false;
-    const { next } = end;
+    const canceled = job.cancelRequested && (end.next.state === 'ready' || end.next.state === 'delayed');
+    const next: JobEnd['next'] = canceled ? { state: null } : end.next;
     jobs.put({
       ...job,
       nodeId: null,
       state: next.state,
-      runAt: 'runAt' in next ? next.runAt : job.runAt,
-      facts: next.state === null ? job.facts : next.facts,
+      runAt: 'runAt' in end.next ? end.next.runAt : job.runAt,
+      facts: end.next.state === null ? job.facts : end.next.facts,
     });
     const { createdAt, projectId, functionId } = executionOf(job);
-    executions.put({ ...end.execution, createdAt, projectId, functionId });
+    const ended = canceled
+      ? ({ ...end.execution, status: 'failed', errorCode: 'execution_canceled', endedAt: end.attempt.endedAt } as const)
+      : end.execution;
+    executions.put({ ...ended, createdAt, projectId, functionId });
     addLines(end.executionId, end.lines);
     if (end.execution.status === 'completed') jobRequests.delete(end.executionId);
-    decisions.push(...end.decisions);
+    if (canceled) note(job, { at: end.attempt.endedAt, code: 'canceled', text: 'It was canceled while it ran, and is not tried again.' });
+    else decisions.push(...end.decisions);
     storeEvents(tables, end.told ?? []);
     return true;
   }
@@ -163,8 +175,11 @@ function ends(tables: MemoryTables): Pick<JobStore, 'settle' | 'addLines' | 'rel
       for (const { executionId, fence } of batch) {
         const job = holds(executionId, fence);
         if (job === undefined) continue;
-        jobs.put({ ...job, state: 'ready', attempt: job.attempt - 1, nodeId: null });
-        executions.put({ ...executionOf(job), status: 'waiting' });
+        jobs.put({ ...job, state: job.cancelRequested ? null : 'ready', attempt: job.attempt - 1, nodeId: null });
+        const execution = executionOf(job);
+        if (job.cancelRequested)
+          executions.put({ ...execution, status: 'failed', errorCode: 'execution_canceled', endedAt: execution.updatedAt });
+        else executions.put({ ...execution, status: 'waiting' });
         attempts.splice(0, attempts.length, ...attempts.filter((one) => one.executionId !== executionId || one.fence !== fence));
       }
     },

@@ -1,6 +1,6 @@
 /** Operations whose statement for every dialect is not right with several writers: PostgreSQL has its own. */
 import { sql, type RawBuilder } from 'kysely';
-import { belongings, ownedBy } from '../sql/executions.ts';
+import { belongings, endedBefore, ownedBy, projectsWithEnded } from '../sql/executions.ts';
 import type { InputOf, OperationName, ResultOf } from '../sql/operations.ts';
 import type { Database } from '../sql/schema.ts';
 
@@ -9,7 +9,8 @@ type OwnOperations = { readonly [Name in OperationName]?: (db: Database, input: 
 export const ownOperations: OwnOperations = {
   'functions.deleteExecutions': (db, at) =>
     deleteExecutions(db, sql`${sql.join(ownedBy(at.projectId, at.id), sql` and `)} order by created_at, seq limit ${at.limit}`),
-  'executions.deleteEndedBefore': (db, at) => deleteExecutions(db, sql`ended_at < ${at.time} order by ended_at, seq limit ${at.limit}`),
+  'executions.deleteEndedBefore': async (db, at) =>
+    deleteExecutions(db, endedBefore(sql`project_key = any(${await projectsWithEnded(db, at)}::bigint[])`, at)),
 };
 
 /** Chosen once, for executions and their belongings alike, and past those that another node is deleting. */

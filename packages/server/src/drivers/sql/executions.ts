@@ -208,7 +208,31 @@ export async function deleteExecutionsOf(db: Database, at: { projectId: string; 
 }
 
 export async function deleteEndedBefore(db: Database, at: { time: number; limit: number }): Promise<number> {
-  return deleteThese(db, sql`ended_at < ${at.time} order by ended_at, seq limit ${at.limit}`);
+  const projects = JSON.stringify(await projectsWithEnded(db, at));
+  return deleteThese(db, endedBefore(sql`project_key in (select value from json_each(${projects}))`, at));
+}
+
+/**
+ * An index by the end would be one more for each execution to be in. None ends before it began; so the index of its
+ * project finds it: of each project there are read in vain only those that ran at that time.
+ */
+export function endedBefore(ofProjects: RawBuilder<unknown>, at: { time: number; limit: number }): RawBuilder<unknown> {
+  return sql`${ofProjects} and created_at < ${at.time} and ended_at < ${at.time} order by project_key, created_at, seq limit ${at.limit}`;
+}
+
+/** The numbers of projects that have such executions: `limit` of them have as many, so more are of no use. */
+export async function projectsWithEnded(db: Database, at: { time: number; limit: number }): Promise<readonly number[]> {
+  // From each number to the next one: `distinct` would read the whole index.
+  const { rows } = await sql<{ key: number }>`
+    with recursive projects (key) as (
+      select min(project_key) from executions
+      union all
+      select (select min(project_key) from executions where project_key > projects.key) from projects where projects.key is not null
+    )
+    select key from projects
+    where exists (select 1 from executions where project_key = projects.key and created_at < ${at.time} and ended_at < ${at.time})
+    limit ${at.limit}`.execute(db);
+  return rows.map(({ key }) => Number(key));
 }
 
 /** What an execution leaves in other tables. */

@@ -3,6 +3,7 @@ import { start } from './migrations/0001-start.ts';
 import { queue } from './migrations/0002-queue.ts';
 import { triggers } from './migrations/0003-triggers.ts';
 import { identity } from './migrations/0004-identity.ts';
+import { leanExecutions } from './migrations/0005-lean-executions.ts';
 
 /** How a dialect says what a migration needs. */
 export interface SqlWords {
@@ -26,4 +27,4 @@ export interface Migration {
 }
 
 /** A released migration never changes: its checksum is on record in every database. */
-export const migrations: readonly Migration[] = [start, queue, triggers, identity];
+export const migrations: readonly Migration[] = [start, queue, triggers, identity, leanExecutions];

@@ -3,7 +3,7 @@
  * the commit; one that fails does not take its neighbours along. Then come the reads, which so see every write that was
  * asked for before them.
  */
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { operations, type OperationName } from '../sql/operations.ts';
 import type { Database } from '../sql/schema.ts';
 import { StoreFault } from '../sql/store-fault.ts';
@@ -18,7 +18,17 @@ export interface RequestTurn {
 
 type Answer = (request: Request) => Promise<Reply>;
 
+interface Transaction {
+  readonly raw: DatabaseSync;
+  readonly begin: StatementSync;
+  readonly commit: StatementSync;
+}
+
 export function createRequestTurn({ raw, db }: Connection, role: 'writer' | 'reader'): RequestTurn {
+  // Prepared: to compile these words at every turn costs as much as to write two rows.
+  const commit = raw.prepare('commit');
+  const writing: Transaction = { raw, begin: raw.prepare('begin immediate'), commit };
+  const reading: Transaction = { raw, begin: raw.prepare('begin'), commit };
   const writeBatch = role === 'writer' ? createBatchWriter(raw) : undefined;
   const answer: Answer = async ([number, name, input]) => [number, true, await perform(name, input)];
 
@@ -31,16 +41,16 @@ export function createRequestTurn({ raw, db }: Connection, role: 'writer' | 'rea
   return {
     async run(requests) {
       const writes = requests.filter(([, name]) => isWrite(name));
-      const replies = writes.length === 0 ? [] : await write(raw, writes, answer);
-      for (const request of requests) if (!isWrite(request[1])) replies.push(await read(raw, request, answer));
+      const replies = writes.length === 0 ? [] : await write(writing, writes, answer);
+      for (const request of requests) if (!isWrite(request[1])) replies.push(await read(reading, request, answer));
       return replies;
     },
   };
 }
 
-async function write(raw: DatabaseSync, requests: readonly Request[], answer: Answer): Promise<Reply[]> {
+async function write(writing: Transaction, requests: readonly Request[], answer: Answer): Promise<Reply[]> {
   try {
-    return await commit(raw, requests, answer);
+    return await commit(writing, requests, answer);
   } catch (error) {
     if (isFatal(error)) throw error;
     const fault = toWire(error);
@@ -49,7 +59,7 @@ async function write(raw: DatabaseSync, requests: readonly Request[], answer: An
   // Nothing is stored yet. A savepoint copies each page before it changes, a third of the cost of a row; so they are
   // made only now, when it is known that one of the neighbours fails.
   try {
-    return await commit(raw, requests, (request) => answerInSavepoint(raw, request, answer));
+    return await commit(writing, requests, (request) => answerInSavepoint(writing.raw, request, answer));
   } catch (error) {
     if (isFatal(error)) throw error;
     const fault = toWire(error);
@@ -57,15 +67,15 @@ async function write(raw: DatabaseSync, requests: readonly Request[], answer: An
   }
 }
 
-async function commit(raw: DatabaseSync, requests: readonly Request[], answer: Answer): Promise<Reply[]> {
+async function commit(writing: Transaction, requests: readonly Request[], answer: Answer): Promise<Reply[]> {
   try {
-    raw.exec('begin immediate');
+    writing.begin.run();
     const replies: Reply[] = [];
     for (const request of requests) replies.push(await answer(request));
-    raw.exec('commit');
+    writing.commit.run();
     return replies;
   } finally {
-    if (raw.isTransaction) raw.exec('rollback');
+    if (writing.raw.isTransaction) writing.raw.exec('rollback');
   }
 }
 
@@ -84,15 +94,15 @@ async function answerInSavepoint(raw: DatabaseSync, request: Request, answer: An
 }
 
 /** In a transaction, so that the rows of a page and their total are of one moment. */
-async function read(raw: DatabaseSync, request: Request, answer: Answer): Promise<Reply> {
+async function read(reading: Transaction, request: Request, answer: Answer): Promise<Reply> {
   try {
-    raw.exec('begin');
+    reading.begin.run();
     return await answer(request);
   } catch (error) {
     if (isFatal(error)) throw error;
     return [request[0], false, toWire(error)];
   } finally {
-    if (raw.isTransaction) raw.exec('commit');
+    if (reading.raw.isTransaction) reading.commit.run();
   }
 }
 

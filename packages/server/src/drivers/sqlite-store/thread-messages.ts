@@ -23,5 +23,11 @@ export interface WireFault {
   readonly message: string;
 }
 
-/** Per execution its cells in the order of `executionColumns`, then its log lines as JSON text, or null for none. */
-export type EncodedBatch = readonly Cell[];
+export interface EncodedBatch {
+  /** Per execution the cells of `executionColumns`. */
+  readonly cells: readonly Cell[];
+  readonly lines: readonly EncodedLines[];
+}
+
+/** New log lines as JSON text, and in which of the rows of the batch they come. */
+export type EncodedLines = readonly [row: number, text: string];

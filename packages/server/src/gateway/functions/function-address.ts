@@ -1,5 +1,6 @@
 /** Which project and which function path a URL or a host means. */
 import { functionNameProblem, PlatformError } from '@martlet/protocol';
+import { RecentTexts } from '@martlet/protocol/frames';
 
 export interface FunctionAddress {
   readonly projectId: string | undefined;
@@ -17,8 +18,18 @@ const PLAIN = /^[\w-]+$/;
 const ROUTES = ['/functions/', '/api/functions/'] as const;
 const PROJECT_ROUTE = /^\/api\/apps\/([A-Za-z0-9._-]{1,36})\/functions\/(.*)$/s;
 
+const recent = new RecentTexts<FunctionAddress>();
+
 /** Undefined when the URL is not of the data plane. */
 export function addressOfUrl(url: string): FunctionAddress | undefined {
+  const known = recent.get(url);
+  if (known !== undefined) return known;
+  const address = readUrl(url);
+  if (address !== undefined) recent.keep(url, address);
+  return address;
+}
+
+function readUrl(url: string): FunctionAddress | undefined {
   const mark = url.indexOf('?');
   const pathname = mark === -1 ? url : url.slice(0, mark);
   const query = mark === -1 ? '' : url.slice(mark);
@@ -31,8 +42,9 @@ export function addressOfUrl(url: string): FunctionAddress | undefined {
 
 /** `hello.functions.example.com` → `hello`; nested names are written with two hyphens. Undefined for any other host. */
 export function addressOfHost(host: string | undefined, url: string, functionsDomain: string): FunctionAddress | undefined {
-  const name = host?.replace(/:\d+$/, '').toLowerCase();
-  if (functionsDomain === '' || name === undefined || !name.endsWith(`.${functionsDomain}`)) return undefined;
+  if (functionsDomain === '' || host === undefined) return undefined;
+  const name = host.replace(/:\d+$/, '').toLowerCase();
+  if (!name.endsWith(`.${functionsDomain}`)) return undefined;
   const mark = url.indexOf('?');
   const pathname = mark === -1 ? url : url.slice(0, mark);
   const label = name.slice(0, -functionsDomain.length - 1).replaceAll('--', '/');

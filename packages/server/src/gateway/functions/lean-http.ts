@@ -1,14 +1,27 @@
 /**
- * Requests and responses of `node:http` whose short bodies do not pass through streams. Node parses every request and writes
- * every head, with all that it refuses; what is left out is the life of a `Readable` and a `Writable` around a body that came,
+ * Requests and responses of `node:http` whose short bodies do not pass through streams. Node parses every request with
+ * all that it refuses, and writes every head but that of a usual short answer (known-heads.ts); what is left out is the life of a `Readable` and a `Writable` around a body that came,
  * or goes, in one piece: 9 of the 16 µs that such a body costs here (docs/decisions/0005-hot-path.md).
  *
  * Nothing else changes: whoever treats them as any request and response gets what Node does.
  */
 import { IncomingMessage, ServerResponse } from 'node:http';
+import { endHead } from './known-heads.ts';
 
 /** What Node keeps about a message and does not describe. Where it is not as it is known here, the streams are used. */
-type Insides = Record<'_dumpAndCloseReadable' | '_header' | '_headerSent' | 'outputData', unknown>;
+type Insides = Record<
+  | '_dumpAndCloseReadable'
+  | '_header'
+  | '_headerSent'
+  | 'outputData'
+  | '_keepAliveTimeout'
+  | '_defaultKeepAlive'
+  | '_expect_continue'
+  | '_sent100'
+  | 'maxRequestsOnConnectionReached'
+  | '_maxRequestsPerSocket',
+  unknown
+>;
 
 interface Collector {
   resolve(body: Uint8Array): void;
@@ -92,7 +105,38 @@ export class LeanResponse extends ServerResponse<LeanRequest> {
       return;
     }
     socket.write(head + body, 'latin1');
-    insides['_headerSent'] = true;
+    this.#isOutNow();
+  }
+
+  /**
+   * Whether head and body may go to the socket as one text of ours: nothing of the answer is written or set yet, it is the
+   * next one of its connection, has a body, and the connection stays open for the next request in the usual way.
+   */
+  get takesWhole(): boolean {
+    const { socket, req } = this;
+    const insides = this as unknown as Insides;
+    const waiting = insides['outputData'];
+    const isNext = socket?.writable === true && insides['_header'] === null && Array.isArray(waiting) && waiting.length === 0;
+    if (!isNext || req.method === 'HEAD' || req.httpVersionMajor !== 1 || req.httpVersionMinor !== 1) return false;
+    const stays = this.shouldKeepAlive && insides['_defaultKeepAlive'] === true && insides['maxRequestsOnConnectionReached'] !== true;
+    // Node says how many requests are left where they are counted, and ends connections whose body it did not ask for.
+    if (!stays || Number(insides['_maxRequestsPerSocket']) > 0 || (insides['_expect_continue'] === true && insides['_sent100'] !== true))
+      return false;
+    return typeof insides['_keepAliveTimeout'] === 'number' && insides['_keepAliveTimeout'] > 0 && this.getHeaderNames().length === 0;
+  }
+
+  /** Sends an answer that `takesWhole`: the head as `beginHead` made it, the body in Latin-1. */
+  sendWhole(status: number, head: string, body: string): void {
+    const insides = this as unknown as Insides;
+    const whole = head + endHead(insides['_keepAliveTimeout'] as number);
+    this.socket?.write(whole + body, 'latin1');
+    this.statusCode = status;
+    insides['_header'] = whole;
+    this.#isOutNow();
+  }
+
+  #isOutNow(): void {
+    (this as unknown as Insides)['_headerSent'] = true;
     this.finished = true;
     this.#isSent = true;
     // The server's sign to turn to the next request of the connection, or to close it.

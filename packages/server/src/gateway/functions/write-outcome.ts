@@ -1,12 +1,11 @@
 /** The one place where outcomes and refusals of the data plane become HTTP. */
 import { errorSpecs, isPlatformError, PlatformError, type ErrorCode } from '@martlet/protocol';
-import { isHopByHop } from '../../domain/platform-headers.ts';
 import type { Invoked } from '../../services/invoke/invocation.ts';
+import { beginHead } from './known-heads.ts';
 import type { LeanResponse } from './lean-http.ts';
+import { isPassedOn } from './passed-headers.ts';
 
 const BODILESS = new Set([204, 205, 304]);
-/** The length is what is sent, not what the function says; the ids are true. */
-const OURS = new Set(['content-length', 'x-martlet-execution-id', 'x-appwrite-execution-id']);
 /** Where the platform answers for an origin, a second answer beside its own would be none for a browser. */
 const CORS_ANSWERS = new Set(['access-control-allow-origin', 'access-control-allow-credentials']);
 const JOINED_BYTES_MAX = 8192;
@@ -18,6 +17,7 @@ export function writeOutcome(response: LeanResponse, invoked: Invoked, extraHead
     return undefined;
   }
   const { status, body } = outcome;
+  if (body instanceof Uint8Array && extraHeaders.length === 0 && sendShort(response, invoked, body)) return undefined;
   const headers = responseHeaders(outcome.headers, executionId, extraHeaders);
   const isHead = response.req.method === 'HEAD';
   if (body instanceof Uint8Array) {
@@ -37,6 +37,16 @@ export function writeOutcome(response: LeanResponse, invoked: Invoked, extraHead
   }
   beginStream(response);
   return pipe(body, response);
+}
+
+/** The way of nearly every answer. @returns false, with nothing done, where Node must make the head */
+function sendShort(response: LeanResponse, { outcome, id: executionId }: Invoked, body: Uint8Array): boolean {
+  if (outcome.kind === 'failed' || body.length > JOINED_BYTES_MAX || BODILESS.has(outcome.status) || !response.takesWhole) return false;
+  const { status, headers, headerText } = outcome;
+  const head = beginHead({ status, headers, headerText, executionId, length: body.length });
+  if (head === undefined) return false;
+  response.sendWhole(status, head, textOf(body));
+  return true;
 }
 
 /**
@@ -100,10 +110,8 @@ function responseHeaders(headers: readonly string[], executionId: string, extraH
   const kept: string[] = [];
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] as string;
-    // In any case: the honest worker writes lower case, but user code can write frames of its own, and two lengths, or a
-    // length beside chunks, let it forge the next response on a proxy's connection.
     const lower = name.toLowerCase();
-    if (OURS.has(lower) || isHopByHop(lower) || lower.startsWith('x-open-runtimes-')) continue;
+    if (!isPassedOn(lower)) continue;
     if (extraHeaders.length > 0 && CORS_ANSWERS.has(lower)) continue;
     kept.push(name, headers[at + 1] as string);
   }
@@ -128,8 +136,10 @@ function writeHead(
 /** As Latin-1 text a short body goes out in one system call with the head; as bytes it takes a second buffer and a `writev`. */
 function endWith(response: LeanResponse, body: Uint8Array): void {
   if (body.length > JOINED_BYTES_MAX) response.end(body);
-  else response.endShort(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'));
+  else response.endShort(textOf(body));
 }
+
+const textOf = (body: Uint8Array): string => Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1');
 
 async function pipe(body: ReadableStream<Uint8Array>, response: LeanResponse): Promise<void> {
   const reader = body.getReader();

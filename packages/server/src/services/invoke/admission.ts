@@ -6,10 +6,10 @@ import type { CallerSignal } from './invocation.ts';
 export interface Admission {
   /**
    * Takes a place for an execution: at once (undefined), or when a place is free.
-   * A caller that goes away gives up its place in the queue.
+   * A caller that goes away gives up its place in the queue. One that has waited elsewhere already stands before the others.
    * @throws {PlatformError} `function_concurrency_exceeded`, `general_rate_limit_exceeded`, `execution_canceled`
    */
-  enter(fn: FunctionRow, signal?: CallerSignal): undefined | Promise<void>;
+  enter(fn: FunctionRow, signal?: CallerSignal, hasWaited?: boolean): undefined | Promise<void>;
   /** Gives the place back. Exactly once per successful `enter`. */
   leave(fn: FunctionRow): void;
   readonly waiting: number;
@@ -33,7 +33,7 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
     get waiting() {
       return waiting;
     },
-    enter(fn, signal) {
+    enter(fn, signal, hasWaited = false) {
       const project = projectOf(fn.projectId);
       if (project.running >= limits.projectConcurrency) {
         throw new PlatformError('general_rate_limit_exceeded', {
@@ -49,7 +49,7 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
       }
       if (line.queue.length >= limits.queueDepth) throw full(fn, line);
       project.running += 1;
-      return wait(fn, line, signal);
+      return wait(fn, line, { signal, hasWaited });
     },
     leave(fn) {
       leaveProject(fn.projectId);
@@ -67,7 +67,11 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
   };
 
   /** Waits as long as the function may run: whoever waits longer is better told to come back. */
-  function wait(fn: FunctionRow, line: Line, signal: CallerSignal | undefined): Promise<void> {
+  function wait(
+    fn: FunctionRow,
+    line: Line,
+    { signal, hasWaited }: { signal: CallerSignal | undefined; hasWaited: boolean },
+  ): Promise<void> {
     waiting += 1;
     return new Promise((resolve, reject) => {
       const giveUp = (why: PlatformError): void => {
@@ -80,7 +84,8 @@ export function createAdmission(limits: Pick<Limits, 'queueDepth' | 'projectConc
         reject(why);
       };
       const waiter: Waiter = { enter: resolve, timer: setTimeout(() => giveUp(full(fn, line)), fn.timeoutSeconds * 1000) };
-      line.queue.push(waiter);
+      if (hasWaited) line.queue.unshift(waiter);
+      else line.queue.push(waiter);
       const gone = new PlatformError('execution_canceled', `Cannot execute "${fn.path}": its caller went away while it waited.`);
       signal?.addEventListener('abort', () => giveUp(gone), { once: true });
     });

@@ -31,10 +31,13 @@ export function createFunctionRoutes({ store, changes }: { store: Store; changes
   const byId = new LRUCache<string, RoutedFunction>({ max: ENTRIES_MAX });
   /** Grows with every change, so that an answer that was read before a change is not kept after it. */
   let generation = 0;
+  /** Callers in a row mostly want the same: it needs no key to be made and looked up. */
+  let last: { readonly projectId: string; readonly path: string; readonly found: RoutedPath } | undefined;
 
   changes.subscribe((change) => {
     if (change.kind !== 'function' && change.kind !== 'deployment') return;
     generation += 1;
+    last = undefined;
     // Which names a function had is not known here, and changes are rare.
     byName.clear();
     if (change.functionId === undefined) byId.clear();
@@ -43,8 +46,12 @@ export function createFunctionRoutes({ store, changes }: { store: Store; changes
 
   return {
     byPath(projectId, path) {
+      if (last !== undefined && last.path === path && last.projectId === projectId) return last.found;
       const whole = byName.get(key(projectId, path));
-      if (whole !== undefined && whole !== MISSING) return { routed: whole, subPath: '' };
+      if (whole !== undefined && whole !== MISSING) {
+        last = { projectId, path, found: { routed: whole, subPath: '' } };
+        return last.found;
+      }
       const names = candidateNames(path);
       for (const name of names) {
         const known = byName.get(key(projectId, name));

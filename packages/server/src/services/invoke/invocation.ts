@@ -58,7 +58,14 @@ export interface CallerSignal {
 
 /** How an execution came out for its caller. Failure of user code is data; only a refusal of ours throws. */
 export type Outcome =
-  | { readonly kind: 'response'; readonly status: number; readonly headers: readonly string[]; readonly body: Body }
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      readonly headers: readonly string[];
+      /** The same as one text, joined by NUL. */
+      readonly headerText: string;
+      readonly body: Body;
+    }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 export interface Invoked {

@@ -46,6 +46,8 @@ export interface Invoker extends Invoke {
 }
 
 const TOKEN_PREFIX = 'mx_';
+/** A multiple of three: its text is cut from a longer one as it is. */
+const TOKEN_BYTES = 18;
 /** How long an execution that was told to stop may take before its worker is ended. */
 const STOP_GRACE_MS = 1000;
 /** How late a timeout may be. */
@@ -104,7 +106,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
   }
 
   function admit(request: InvokeRequest, routed: ReadyFunction): Promise<Invoked> {
-    const place = admission.enter(routed.fn, request.signal);
+    const place = admission.enter(routed.fn, request.signal, request.attempt !== undefined);
     const execution = createExecution(request, routed);
     return place === undefined ? run(execution, routed) : place.then(() => run(execution, routed));
   }
@@ -160,7 +162,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     const id = request.attempt?.executionId ?? ids.next();
     return new RunningExecution({
       id,
-      token: `${TOKEN_PREFIX}${id}.${ids.secret(16)}`,
+      token: `${TOKEN_PREFIX}${id}.${ids.secret(TOKEN_BYTES)}`,
       request,
       routed,
       limits,
@@ -246,7 +248,9 @@ export function createInvoke(options: InvokeOptions): Invoker {
     const reason = execution.request.signal?.reason;
     if (isPlatformError(reason)) execution.fail(reason.code, reason.message);
     else execution.fail('execution_canceled', 'The caller went away.');
-    execution.exchange?.cancel('The caller went away');
+    // Of an attempt nothing may run on: another server may begin the next one.
+    if (execution.request.attempt === undefined) execution.exchange?.cancel('The caller went away');
+    else stop(execution, 'The attempt was interrupted');
   }
 
   function stop(execution: RunningExecution, reason: string): void {

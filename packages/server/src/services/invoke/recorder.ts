@@ -40,8 +40,11 @@ export interface Recorder {
   close(): Promise<void>;
 }
 
-/** A record is to be visible 10 ms after the answer; most of that goes to waiting for company in the commit. */
-const FLUSH_MS = 6;
+/**
+ * A record is to be visible 10 ms after the answer; most of that goes to waiting for company in the commit, since what a
+ * commit costs beside its rows is the same for one and for two hundred.
+ */
+const GATHER_MS = 6;
 const BATCH_MAX = 1000;
 const LATE_MS = 100;
 const LOOK_MS = 25;
@@ -69,11 +72,18 @@ class Entry implements Recording {
   /** Milliseconds of `performance.now()`. */
   endedAt = 0;
   readonly #onEnd: (entry: Entry) => void;
+  readonly #hurry: () => void;
   #waiters: (() => void)[] | undefined;
 
-  constructor(execution: Recordable, onEnd: (entry: Entry) => void) {
+  constructor(execution: Recordable, onEnd: (entry: Entry) => void, hurry: () => void) {
     this.execution = execution;
     this.#onEnd = onEnd;
+    this.#hurry = hurry;
+  }
+
+  /** Whether somebody waits for its commit. */
+  get isAwaited(): boolean {
+    return this.#waiters !== undefined;
   }
 
   ended(): void {
@@ -85,6 +95,7 @@ class Entry implements Recording {
 
   whenRecorded(): Promise<void> {
     if (this.recorded) return Promise.resolve();
+    if (this.hasEnded && !this.finalWritten) this.#hurry();
     return new Promise((resolve) => {
       (this.#waiters ??= []).push(resolve);
     });
@@ -128,6 +139,9 @@ export interface RecorderOptions {
 export function createRecorder({ executions, log, serverId }: RecorderOptions): Recorder {
   const entries = new LiveList<Entry>();
   let ready: Entry[] = [];
+  /** When the first of them came, in milliseconds of `performance.now()`. */
+  let readySince = 0;
+  let hurried = false;
   let writing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   const lateTimer = setInterval(recordLate, LOOK_MS);
@@ -135,7 +149,7 @@ export function createRecorder({ executions, log, serverId }: RecorderOptions): 
 
   return {
     began(execution) {
-      const entry = new Entry(execution, onEnd);
+      const entry = new Entry(execution, onEnd, hurry);
       entries.add(entry);
       return entry;
     },
@@ -158,23 +172,42 @@ export function createRecorder({ executions, log, serverId }: RecorderOptions): 
   };
 
   function onEnd(entry: Entry): void {
-    ready.push(entry);
-    schedule();
+    add(entry, entry.endedAt);
+    if (entry.isAwaited) hurry();
   }
 
-  function schedule(): void {
-    if (timer !== undefined || writing !== undefined) return;
-    timer = setTimeout(startWrite, FLUSH_MS);
+  function add(entry: Entry, now: number): void {
+    if (ready.length === 0) readySince = now;
+    ready.push(entry);
+    // Behind a write that is under way, its end sees to it.
+    if (writing === undefined) timer ??= setTimeout(startWrite, GATHER_MS);
+  }
+
+  /** Somebody waits for the commit of a row that is ready: it is worth no company but that of this turn of the loop. */
+  function hurry(): void {
+    if (hurried) return;
+    hurried = true;
+    if (writing === undefined) setImmediate(startWrite);
   }
 
   function startWrite(): void {
+    clearTimeout(timer);
     timer = undefined;
     if (writing !== undefined || ready.length === 0) return;
+    hurried = false;
     const batch = ready.splice(0, BATCH_MAX);
     writing = write(batch).finally(() => {
       writing = undefined;
-      if (ready.length > 0) startWrite();
+      writeNext();
     });
+  }
+
+  /** What came during a write waits for company as well: at once, a fast disk would make a commit of every few rows. */
+  function writeNext(): void {
+    if (ready.length === 0) return;
+    const waitMs = hurried ? 0 : GATHER_MS - (performance.now() - readySince);
+    if (waitMs > 0) timer = setTimeout(startWrite, waitMs);
+    else startWrite();
   }
 
   async function write(batch: readonly Entry[]): Promise<void> {
@@ -245,15 +278,13 @@ export function createRecorder({ executions, log, serverId }: RecorderOptions): 
       const newLines = entry.execution.lines().length > entry.linesWritten && now - entry.writtenAt > SAVE_LINES_MS;
       if (!first && !newLines) continue;
       entry.queued = true;
-      ready.push(entry);
+      add(entry, now);
     }
-    if (ready.length > 0) schedule();
   }
 
   async function flush(): Promise<void> {
     const deadline = performance.now() + FLUSH_MS_MAX;
     while ((ready.length > 0 || writing !== undefined) && performance.now() < deadline) {
-      clearTimeout(timer);
       startWrite();
       await writing;
     }

@@ -100,10 +100,11 @@ export class RunningExecution implements ExchangeEvents, Invoked {
       return;
     }
     this.#answered = true;
-    this.#status = answer.head.status;
-    this.#responseHeaders = answer.head.headers;
-    if (answer.head.status >= 500) this.#errorCode = 'execution_answered_error';
-    this.outcome = { kind: 'response', status: answer.head.status, headers: answer.head.headers, body: answer.body };
+    const { status, headers, headerText } = answer.head;
+    this.#status = status;
+    this.#responseHeaders = headers;
+    if (status >= 500) this.#errorCode = 'execution_answered_error';
+    this.outcome = { kind: 'response', status, headers, headerText, body: answer.body };
     this.#resolve(this);
   }
 

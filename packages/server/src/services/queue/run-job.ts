@@ -1,14 +1,14 @@
 /** One attempt of a job, from its claim to the write of its end. */
 import { errorSpecs, isPlatformError, PlatformError, type ErrorCode, type LogLine } from '@martlet/protocol';
 import { afterAttempt, policyOf } from '../../domain/queue/retry-policy.ts';
-import { anonymous } from '../../domain/principal.ts';
 import type { Clock } from '../../ports/system/clock.ts';
 import type { Log } from '../../ports/system/log.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
 import type { ClaimedJob, JobEnd, JobStore, TakenJob } from '../../ports/store/job-store.ts';
 import type { FunctionRoutes } from '../invoke/function-routes.ts';
-import type { Invoke, Invoked } from '../invoke/invoke.ts';
-import { JobRecording } from './job-recording.ts';
+import type { Invoke } from '../invoke/invoke.ts';
+import { discardBody, JobSignal, requestOf, type Attempt } from './attempt.ts';
+import type { JobRecording } from './job-recording.ts';
 import { untilStored } from './until-stored.ts';
 import type { Settler } from './settler.ts';
 
@@ -33,18 +33,23 @@ export interface RunningJob {
   readonly fence: number;
   /** Undefined until it has a place. */
   readonly recording: JobRecording | undefined;
-  /**
-   * Resolves when its end is on record, when it was handed back because this server has no room for it, or when it is over and its end
-   * cannot be written. Never rejects.
-   */
-  readonly done: Promise<'ended' | 'no_room' | 'unended'>;
+  /** How it came out. Never rejects. */
+  readonly done: Promise<AttemptOutcome>;
+  /** Others may run it from now on: it must not begin, and ends where it has. */
+  interrupt(): void;
 }
+
+/**
+ * `ended`: its end is on record, or somebody else's to decide. `no_room`, `not_started`: it was handed back untouched, as this server
+ * has no room for it or cannot start its process. `unended`: it is over, and its end cannot be written.
+ */
+export type AttemptOutcome = 'ended' | 'no_room' | 'not_started' | 'unended';
 
 export interface JobRunner {
   /** Begins an attempt. */
   run(claimed: ClaimedJob): RunningJob;
-  /** Decides on a job whose node is gone, as if its attempt had ended now. */
-  settleLost(lost: TakenJob): Promise<void>;
+  /** Decides on a job whose node is gone, as if its attempt had ended now. @returns whether that is on record; false also where somebody was faster */
+  settleLost(lost: TakenJob): Promise<boolean>;
   /** From now on what is interrupted is handed back, as the server is stopping. */
   stopping(): void;
 }
@@ -57,13 +62,19 @@ const NOT_NOW: ReadonlySet<ErrorCode> = new Set([
   'general_rate_limit_exceeded',
   'store_unavailable',
 ]);
+/** A function whose process does not start on this server for so long is broken rather than the server. */
+const NOT_STARTED_MS_MAX = 10 * 60_000;
 
 export function createJobRunner({ invoke, routes, jobs, settler, clock, log, userToken, random }: RunJobOptions): JobRunner {
   let stops = false;
+  /** By function: since when its processes do not start here, in milliseconds since 1970. */
+  const notStartedSince = new Map<string, number>();
+  const release = ({ executionId, fence }: TakenJob['job']): Promise<void> =>
+    untilStored(log, () => jobs.release([{ executionId, fence }]));
   return {
     run(claimed) {
       const { executionId, projectId, functionId, fence } = claimed.job;
-      const attempt: { recording: JobRecording | undefined } = { recording: undefined };
+      const attempt: Attempt = { recording: undefined, signal: new JobSignal() };
       const done = runToEnd(claimed, attempt).catch((error: unknown) => {
         log.error({ err: error, executionId }, 'Cannot end an execution of the queue');
         return 'unended' as const;
@@ -74,6 +85,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
         functionId,
         fence,
         done,
+        interrupt: () => attempt.signal.abort(new PlatformError('execution_interrupted', 'The server lost its place among the others.')),
         get recording() {
           return attempt.recording;
         },
@@ -86,29 +98,32 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
         ...failedWith(lost.job.cancelRequested ? 'execution_canceled' : 'execution_interrupted', now),
       };
       const message = `The server that ran attempt ${lost.job.attempt} is gone.`;
-      await end(lost, { row, lines: [platformLine(now, message)], startedAt: lost.execution.updatedAt });
+      return end(lost, { row, lines: [platformLine(now, message)], startedAt: lost.execution.updatedAt });
     },
     stopping() {
       stops = true;
     },
   };
 
-  async function runToEnd(claimed: ClaimedJob, attempt: { recording: JobRecording | undefined }): Promise<'ended' | 'no_room'> {
+  async function runToEnd(claimed: ClaimedJob, attempt: Attempt): Promise<AttemptOutcome> {
     const startedAt = clock.now();
     try {
       const { projectId, userId } = claimed.execution;
       const token = userId === null ? '' : await userToken(projectId, userId);
-      const invoked = await invoke.invoke(requestOf(claimed, token, (recording) => (attempt.recording = recording)));
+      const invoked = await invoke.invoke(requestOf(claimed, { userToken: token, attempt }));
       await discardBody(invoked);
       await attempt.recording?.whenEnded();
     } catch (error) {
-      if (attempt.recording === undefined) return refuse(claimed, error, startedAt);
+      if (attempt.recording === undefined) return refuse(claimed, error, { attempt, startedAt });
       await attempt.recording.whenEnded();
     }
     const { recording } = attempt;
     if (recording === undefined) throw new Error('An execution has run without a record.');
     try {
-      if (stops && recording.row().errorCode === 'execution_interrupted' && (await handBack(claimed))) return 'no_room';
+      const { errorCode } = recording.row();
+      const refused = await handBackRefused(claimed, errorCode);
+      if (refused !== undefined) return refused;
+      if (stops && errorCode === 'execution_interrupted' && (await handBack(claimed))) return 'no_room';
       await recording.whenSaved();
       await end(claimed, { row: recording.row(), lines: recording.takeLines(), startedAt });
       return 'ended';
@@ -117,20 +132,41 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     }
   }
 
+  /** Also after it got its place there may be no process for it, and nothing of it has run. @returns undefined where it has run */
+  async function handBackRefused({ job }: ClaimedJob, errorCode: ErrorCode | null): Promise<AttemptOutcome | undefined> {
+    const key = `${job.projectId} ${job.functionId}`;
+    const broken = errorCode === 'worker_start_failed';
+    if (!broken) notStartedSince.delete(key);
+    if (errorCode === null || (!broken && !NOT_NOW.has(errorCode))) return undefined;
+    if (broken) {
+      const since = notStartedSince.get(key) ?? clock.now();
+      notStartedSince.set(key, since);
+      if (clock.now() - since > NOT_STARTED_MS_MAX) return undefined;
+    }
+    await release(job);
+    return broken ? 'not_started' : 'no_room';
+  }
+
   /** The server stops and ended it itself: that attempt does not count, where the function may be run again. */
   async function handBack({ job }: ClaimedJob): Promise<boolean> {
     const routed = await untilStored(log, async () => routes.byId(job.projectId, job.functionId));
     if (routed !== null && policyOf(routed.fn.retries).interrupted === 'fail') return false;
-    await untilStored(log, () => jobs.release([{ executionId: job.executionId, fence: job.fence }]));
+    await release(job);
     return true;
   }
 
   /** It got no place, or there is nothing to run. */
-  async function refuse(claimed: ClaimedJob, error: unknown, startedAt: number): Promise<'ended' | 'no_room'> {
+  async function refuse(
+    claimed: ClaimedJob,
+    error: unknown,
+    { attempt, startedAt }: { attempt: Attempt; startedAt: number },
+  ): Promise<AttemptOutcome> {
+    // Nothing has run; whoever finds that this server has lost it decides.
+    if (attempt.signal.aborted) return 'ended';
     const refusal = isPlatformError(error) ? error : new PlatformError('general_server_error', { cause: error });
     if (!isPlatformError(error)) log.error({ err: error, executionId: claimed.job.executionId }, 'Cannot run an execution of the queue');
     if (NOT_NOW.has(refusal.code)) {
-      await untilStored(log, () => jobs.release([{ executionId: claimed.job.executionId, fence: claimed.job.fence }]));
+      await release(claimed.job);
       return 'no_room';
     }
     const now = clock.now();
@@ -142,7 +178,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
   async function end(
     { job }: TakenJob,
     { row, lines, startedAt }: { row: ExecutionRow; lines: readonly LogLine[]; startedAt: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const routed = await untilStored(log, async () => routes.byId(job.projectId, job.functionId));
     const policy = policyOf(routed?.fn.retries ?? 0);
     const endedAt = row.endedAt ?? clock.now();
@@ -156,6 +192,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     });
     if (!settled)
       log.warn({ executionId: job.executionId, attempt: job.attempt }, 'An attempt ended after its execution was given to another node');
+    return settled;
   }
 
   function becomes(
@@ -201,57 +238,6 @@ const deadText = {
     `The process ended in ${attempt === 1 ? 'the attempt' : 'several attempts in a row'}: it is not tried again, so that it harms nobody else.`,
   not_retried: () => 'The retries of the function do not cover this outcome.',
 } as const;
-
-function requestOf(
-  { job, execution, request, body }: ClaimedJob,
-  userToken: string,
-  onRecording: (recording: JobRecording) => void,
-): Parameters<Invoke['invoke']>[0] {
-  return {
-    ...request,
-    headers: [...request.headers, ...attemptHeaders(job, execution.scheduledAt)],
-    projectId: job.projectId,
-    functionId: job.functionId,
-    principal: anonymous,
-    trigger: execution.trigger,
-    body,
-    signal: undefined,
-    attempt: {
-      executionId: job.executionId,
-      createdAt: execution.createdAt,
-      scheduledAt: execution.scheduledAt,
-      number: job.attempt,
-      userId: execution.userId,
-      userToken,
-      event: request.event,
-      record(running) {
-        const recording = new JobRecording(running);
-        onRecording(recording);
-        return recording;
-      },
-    },
-  };
-}
-
-/** What a function can tell a repetition by; the gateway lets no caller send these. */
-function attemptHeaders({ attempt, facts }: TakenJob['job'], scheduledAt: number | null): string[] {
-  const headers = ['x-martlet-attempt', String(attempt)];
-  const due = facts.tick ?? scheduledAt;
-  if (due !== null) headers.push('x-martlet-scheduled-at', new Date(due).toISOString());
-  if (facts.replayOf !== undefined) headers.push('x-martlet-replay-of', facts.replayOf);
-  return headers;
-}
-
-/** Nobody waits for the answer; but a stream that nobody reads would never end. */
-async function discardBody({ outcome }: Invoked): Promise<void> {
-  if (outcome.kind !== 'response' || outcome.body instanceof Uint8Array) return;
-  const reader = outcome.body.getReader();
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read());
-  } catch {
-    // The stream broke: the record says why.
-  }
-}
 
 function failedWith(code: ErrorCode, now: number) {
   return { status: 'failed', errorCode: code, responseStatus: errorSpecs[code].status, endedAt: now, updatedAt: now } as const;

@@ -8,7 +8,10 @@ import type { Log } from '../../ports/system/log.ts';
 import type { JobEnd, JobStore } from '../../ports/store/job-store.ts';
 
 export interface Settler {
-  /** @returns whether the fence held */
+  /**
+   * @returns whether the fence held
+   * @throws {Error} when the store refuses this end in every form
+   */
   settle(end: JobEnd): Promise<boolean>;
   /** Writes what there is. */
   flush(): Promise<void>;
@@ -23,6 +26,7 @@ const FLUSH_MS_MAX = 10_000;
 interface Waiting {
   readonly end: JobEnd;
   readonly resolve: (held: boolean) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export function createSettler({ jobs, log }: { jobs: JobStore; log: Log }): Settler {
@@ -31,8 +35,8 @@ export function createSettler({ jobs, log }: { jobs: JobStore; log: Log }): Sett
 
   return {
     settle(end) {
-      return new Promise((resolve) => {
-        waiting.push({ end, resolve });
+      return new Promise((resolve, reject) => {
+        waiting.push({ end, resolve, reject });
         writing ??= writeAll();
       });
     },
@@ -77,7 +81,7 @@ export function createSettler({ jobs, log }: { jobs: JobStore; log: Log }): Sett
   }
 
   /** What cannot be written with all that it says is written with the little that is certain: it must not stay open. */
-  async function writeBare({ end, resolve }: Waiting, error: unknown): Promise<readonly Waiting[]> {
+  async function writeBare({ end, resolve, reject }: Waiting, error: unknown): Promise<readonly Waiting[]> {
     log.error(
       { err: error, executionId: end.executionId },
       'The store refused the end of an execution; writing it without its particulars',
@@ -94,8 +98,8 @@ export function createSettler({ jobs, log }: { jobs: JobStore; log: Log }): Sett
       const [held] = await jobs.settle([bare]);
       resolve(held === true);
     } catch (refusal) {
-      log.error({ err: refusal, executionId: end.executionId }, 'The store refused even that; the next start will end it');
-      resolve(false);
+      log.error({ err: refusal, executionId: end.executionId }, 'The store refused even that');
+      reject(refusal);
     }
     return [];
   }

@@ -10,7 +10,6 @@ import {
   FrameReader,
   FrameType,
   FrameWriter,
-  layOutRequest,
   readByteCount,
   readFailure,
   readInputDescription,
@@ -21,6 +20,7 @@ import {
   StreamTable,
   WORKER_FRAME_BYTES_MAX,
   writeByteCount,
+  writeRequest,
   type FailureMessage,
   type InputDescription,
   type LoadedMessage,
@@ -85,10 +85,9 @@ export class WorkerLink implements ExchangeLink {
     const stream = this.#lastStream;
     const exchange = new Exchange(stream, this, events);
     this.#exchanges.add(exchange);
-    if (body instanceof Uint8Array) {
-      this.#writer.sendLaidOut(FrameType.request, stream, layOutRequest(head, body));
-    } else {
-      this.#writer.sendLaidOut(FrameType.request, stream, layOutRequest(head, undefined));
+    if (body instanceof Uint8Array) writeRequest(this.#writer, stream, { head, body });
+    else {
+      writeRequest(this.#writer, stream, { head, body: undefined });
       void this.#pump(exchange, body);
     }
     return exchange;

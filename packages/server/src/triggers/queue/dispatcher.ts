@@ -2,14 +2,17 @@
  * Takes what is ready and runs it. It looks when something was enqueued, when a place became free, when the next delayed
  * job is due, and now and then, since other nodes enqueue too and a hint may be lost.
  */
+import { isPlatformError } from '@martlet/protocol';
 import { shareOut, type FairState } from '../../domain/queue/fair-claims.ts';
 import type { Clock } from '../../ports/system/clock.ts';
 import type { Log } from '../../ports/system/log.ts';
-import type { JobStore, ReadyGroup, Take } from '../../ports/store/job-store.ts';
+import type { ClaimedJob, JobStore, ReadyGroup, Take } from '../../ports/store/job-store.ts';
 import type { NodeLease, NodeStore } from '../../ports/store/node-store.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
 import type { Invoke } from '../../services/invoke/invoke.ts';
 import type { JobRunner, RunningJob } from '../../services/queue/run-job.ts';
+import { createResting, functionKey } from './resting.ts';
+import { createTending } from './tend-taken.ts';
 
 export interface Dispatcher {
   /** Puts this server on the list of nodes, once; `start` does it otherwise. */
@@ -44,10 +47,9 @@ const LOOK_MS = 1000;
 /** While there is much to do, it is asked this often what is due. */
 const DUE_MS = 10;
 const GROUPS_MAX = 64;
-/** A function for which this server has no room is left alone for so long: handing back and taking again at once would spin. */
-const REST_MS = 1000;
+/** Pages of functions that one look goes through in search of one that may run. */
+const PAGES_MAX = 50;
 const DUE_MAX = 1000;
-const LOST_MAX = 100;
 /** How often it is asked for what this server has taken and does not know of. */
 const FORGOTTEN_MS = 5000;
 /** Lines of long attempts reach the store this often, and cancellations their attempt. */
@@ -56,8 +58,10 @@ const TEND_MS = 1000;
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { jobs, nodes, runner, invoke, routes, clock, log, capacity, node } = options;
   const running = new Map<string, RunningJob>();
-  /** When a function may be tried again here, in milliseconds of `performance.now()`. */
-  const resting = new Map<string, number>();
+  const resting = createResting();
+  /** Functions that gave less than they were asked for in this look: their keys are taken, or another server claims from them. */
+  const dry = new Set<string>();
+  let pagesLeft = 0;
   let fair: FairState | undefined;
   let after: ReadyGroup | null = null;
   let lease: NodeLease | undefined;
@@ -65,16 +69,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** What `nextDue` said, and when. */
   let due: number | null = null;
   let dueReadAt = Number.NEGATIVE_INFINITY;
+  /** Of the clock of the store, by which jobs are due. */
+  let aheadMs = 0;
   let lookAgain = false;
-  /** Begun here, over, and not ended on record. */
-  const unended = new Set<string>();
   let forgottenReadAt = performance.now();
   let joining: Promise<void> | undefined;
   let started = false;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let tending: Promise<void> | undefined;
-  const tendTimer = setInterval(() => (tending ??= tend().finally(() => (tending = undefined))), TEND_MS);
+  const taken = createTending({ jobs, nodes, runner, invoke, log, running, lease: () => lease, wake });
+  const tendTimer = setInterval(() => (tending ??= taken.tend().finally(() => (tending = undefined))), TEND_MS);
   tendTimer.unref();
 
   return {
@@ -82,7 +87,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     async start() {
       await (joining ??= join());
       started = true;
-      await recoverLost();
+      await taken.recoverLost();
       wake();
     },
     wake,
@@ -92,7 +97,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     stop() {
       stopped = true;
       clearTimeout(timer);
-      clearInterval(tendTimer);
       runner.stopping();
     },
     async close(ms) {
@@ -114,7 +118,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   async function loseLease(id: string): Promise<void> {
     lease = undefined;
     log.error({ node: id, executions: running.size }, 'This server could not renew its lease; ending what it had taken');
-    for (const job of running.values()) invoke.cancel(job.projectId, job.executionId);
+    for (const job of running.values()) job.interrupt();
     while (!stopped && lease === undefined) {
       await pause(LOOK_MS);
       await join().catch((error: unknown) => log.warn({ err: error }, 'Cannot join the nodes again yet'));
@@ -137,6 +141,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     try {
       do {
         lookAgain = false;
+        dry.clear();
+        pagesLeft = PAGES_MAX;
         if (performance.now() - forgottenReadAt > FORGOTTEN_MS) await takeBackForgotten();
         while (!stopped && (await takeSome()));
         // After what is ready: that somebody has just enqueued, most of the time.
@@ -148,9 +154,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     looking = false;
     if (stopped) return;
-    const wait = due === null ? LOOK_MS : Math.max(1, Math.min(LOOK_MS, due - clock.now()));
-    timer = setTimeout(wake, wait);
+    timer = setTimeout(wake, untilNextLook());
     if (lookAgain) wake();
+  }
+
+  function untilNextLook(): number {
+    if (due === null) return LOOK_MS;
+    const ms = due - (clock.now() - aheadMs);
+    // What is due still is in the hands of another server.
+    return ms > 0 ? Math.max(1, Math.min(LOOK_MS, ms)) : DUE_MS;
   }
 
   async function readDue(): Promise<void> {
@@ -158,56 +170,65 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     dueReadAt = performance.now();
   }
 
-  /** @returns whether anything was due */
+  /** @returns whether anything became ready or expired, here or by another server */
   async function makeReady(next: number): Promise<boolean> {
     const now = await nodes.now();
+    aheadMs = clock.now() - now;
     if (next > now) return false;
-    while ((await jobs.promote(now, DUE_MAX)) === DUE_MAX);
-    while ((await jobs.expire(now, DUE_MAX)) === DUE_MAX);
+    const made = (await untilFewer(() => jobs.promote(now, DUE_MAX))) + (await untilFewer(() => jobs.expire(now, DUE_MAX)));
     await readDue();
-    return true;
+    return made > 0 || due !== next;
   }
 
-  /** @returns whether it took some and left some */
+  /** Its failure must not keep ready jobs from being claimed; they are looked for again in the next look. */
+  async function takeBackForgotten(): Promise<void> {
+    try {
+      await taken.takeBackForgotten();
+      forgottenReadAt = performance.now();
+    } catch (error) {
+      log.warn({ err: error }, 'Cannot look for executions that this server has taken unheard; trying again');
+    }
+  }
+
+  /** @returns whether there may be more to take */
   async function takeSome(): Promise<boolean> {
     const room = capacity - running.size;
     const mine = lease;
     if (room <= 0 || mine === undefined) return false;
     const groups = await jobs.groups(GROUPS_MAX, after);
     if (groups.length === 0) return false;
-    after = groups.length === GROUPS_MAX ? (groups.at(-1) ?? null) : null;
+    const whole = groups.length < GROUPS_MAX;
+    after = whole ? null : (groups.at(-1) ?? null);
     const takes = await share(groups, room);
-    if (takes.length === 0) return false;
-    const claimed = await jobs.claim({ nodeId: mine.id, now: clock.now(), takes }).catch((error: unknown) => {
-      // It may have taken place: whether it did is asked before the next one.
-      forgottenReadAt = Number.NEGATIVE_INFINITY;
-      throw error;
-    });
+    pagesLeft -= 1;
+    if (takes.length === 0) return !whole && pagesLeft > 0;
+    const claimed = await claim(mine, takes);
     // The lease may have gone while the claim was under way: then another server decides on these, and they must not run here as well.
     if (lease !== mine) return false;
     for (const job of claimed) begin(runner.run(job));
+    noteDry(takes, claimed);
     const seen = groups.reduce((sum, { ready }) => sum + ready, 0);
-    return claimed.length > 0 && (claimed.length < seen || groups.length === GROUPS_MAX);
+    return claimed.length < seen || (!whole && pagesLeft > 0);
   }
 
-  /**
-   * A claim may take place although its answer is lost, even some time later; nobody else would ever run what it took, since this server
-   * lives. Only between claims: the jobs of one that is under way are not known yet.
-   */
-  async function takeBackForgotten(): Promise<void> {
-    if (lease === undefined) return;
-    const forgotten = await jobs.takenBeside({ nodeId: lease.id, known: [...running.keys()], limit: LOST_MAX });
-    const [begun, unheard] = [
-      forgotten.filter(({ job }) => unended.has(job.executionId)),
-      forgotten.filter(({ job }) => !unended.has(job.executionId)),
-    ];
-    if (unheard.length > 0) {
-      log.warn({ executions: unheard.length }, 'This server had taken executions without hearing of it; handing them back');
-      await jobs.release(unheard.map(({ job: { executionId, fence } }) => ({ executionId, fence })));
+  async function claim(mine: NodeLease, takes: readonly Take[]): Promise<readonly ClaimedJob[]> {
+    try {
+      return await jobs.claim({ nodeId: mine.id, now: clock.now(), takes });
+    } catch (error) {
+      // It may have taken place: whether it did is asked before the next one.
+      forgottenReadAt = Number.NEGATIVE_INFINITY;
+      if (isPlatformError(error) && error.code === 'store_unavailable') throw error;
+      // The store refuses something about one of them, which must not keep the others from running.
+      if (takes.length > 1) return (await Promise.all(takes.map((take) => claim(mine, [take])))).flat();
+      log.error({ err: error, ...takes[0] }, 'The store refuses to hand out executions of a function; going on with others');
+      return [];
     }
-    await Promise.all(begun.map((job) => runner.settleLost(job)));
-    unended.clear();
-    forgottenReadAt = performance.now();
+  }
+
+  function noteDry(takes: readonly Take[], claimed: readonly ClaimedJob[]): void {
+    const counts = new Map<string, number>();
+    for (const { job } of claimed) counts.set(functionKey(job), (counts.get(functionKey(job)) ?? 0) + 1);
+    for (const take of takes) if ((counts.get(functionKey(take)) ?? 0) < take.count) dry.add(functionKey(take));
   }
 
   async function share(groups: readonly ReadyGroup[], room: number): Promise<Take[]> {
@@ -219,7 +240,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     const shared = shareOut(
       fair,
-      groups.map((group) => ({ ...group, free: rests(group) ? 0 : Math.max(0, (concurrencyOf.get(group) ?? 1) - group.taken) })),
+      groups.map((group) => ({ ...group, free: isLeftAlone(group) ? 0 : Math.max(0, (concurrencyOf.get(group) ?? 1) - group.taken) })),
       room,
     );
     fair = shared.state;
@@ -232,65 +253,25 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function begin(job: RunningJob): void {
     running.set(job.executionId, job);
     void job.done.then((how) => {
-      running.delete(job.executionId);
-      if (how === 'unended') unended.add(job.executionId);
-      if (how === 'no_room') resting.set(keyOf(job), performance.now() + REST_MS);
+      // Its next attempt may have been claimed already, and stands there now.
+      if (running.get(job.executionId) === job) running.delete(job.executionId);
+      if (how === 'unended') taken.unended(job.executionId);
+      resting.note(job, how);
       wake();
     });
   }
 
-  function rests(group: ReadyGroup): boolean {
-    const until = resting.get(keyOf(group));
-    if (until === undefined) return false;
-    if (until > performance.now()) return true;
-    resting.delete(keyOf(group));
-    return false;
-  }
-
-  async function tend(): Promise<void> {
-    try {
-      await saveLines();
-      await cancelRequested();
-      await recoverLost();
-    } catch (error) {
-      log.warn({ err: error }, 'Cannot tend the executions of the queue; trying again');
-    }
-  }
-
-  async function saveLines(): Promise<void> {
-    const fresh = [...running.values()].flatMap(({ executionId, fence, recording }) =>
-      recording === undefined || recording.hasEnded || recording.unwritten().length === 0
-        ? []
-        : [{ executionId, fence, recording, lines: recording.takeLines() }],
-    );
-    if (fresh.length === 0) return;
-    const stored = jobs.addLines(fresh.map(({ executionId, fence, lines }) => ({ executionId, fence, lines })));
-    for (const { recording, lines } of fresh) recording.saving(lines.length, stored);
-    await stored;
-  }
-
-  async function cancelRequested(): Promise<void> {
-    if (lease === undefined || running.size === 0) return;
-    for (const executionId of await jobs.cancelRequests(lease.id)) {
-      const job = running.get(executionId);
-      if (job !== undefined) invoke.cancel(job.projectId, executionId);
-    }
-  }
-
-  async function recoverLost(): Promise<void> {
-    const gone = await nodes.reap();
-    if (gone.length > 0) log.warn({ nodes: gone }, 'Servers are gone; deciding on what they had taken');
-    for (;;) {
-      const lost = await jobs.lost(LOST_MAX);
-      if (lost.length === 0) return;
-      await Promise.all(lost.map((job) => runner.settleLost(job)));
-      wake();
-    }
+  function isLeftAlone(group: ReadyGroup): boolean {
+    return dry.has(functionKey(group)) || resting.rests(group);
   }
 }
 
-const keyOf = ({ projectId, functionId }: { readonly projectId: string; readonly functionId: string }): string =>
-  `${projectId}\n${functionId}`;
+/** @returns how many in all */
+async function untilFewer(someOf: () => Promise<number>): Promise<number> {
+  let all = 0;
+  for (let some = DUE_MAX; some === DUE_MAX; all += some) some = await someOf();
+  return all;
+}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {

@@ -1,6 +1,7 @@
 /** How ready jobs are found and taken. */
 import { sql, type RawBuilder } from 'kysely';
 import { READY_COUNT_MAX, type ClaimedJob, type ReadyGroup, type Take, type TakenJob } from '../../../ports/store/job-store.ts';
+import { appendDecisions } from './decisions.ts';
 import { decodeRequest, decodeTaken, type RawExecution } from './job-rows.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
@@ -64,17 +65,53 @@ export async function claimJobs(
   const ids = taken.map(({ job }) => job.executionId);
   const requests = await db.selectFrom('execution_requests').selectAll().where('execution_id', 'in', ids).execute();
   const requestOf = new Map(requests.map((row) => [row.execution_id, row]));
-  return taken.map((job) => withRequest(job, requestOf.get(job.job.executionId)));
+  return complete(
+    db,
+    taken.map((job) => ({ taken: job, sent: requestOf.get(job.job.executionId) })),
+    now,
+  );
 }
 
-interface SentRow {
-  readonly request: string | null;
-  readonly body: Uint8Array | null;
+interface Found {
+  readonly taken: TakenJob;
+  readonly sent: { readonly request: string | null; readonly body: Uint8Array | null } | undefined;
 }
 
-function withRequest(taken: TakenJob, { request, body }: SentRow = { request: null, body: null }): ClaimedJob {
-  if (request === null || body === null) throw new Error(`The job ${taken.job.executionId} has no request.`);
-  return { ...taken, request: decodeRequest(request), body };
+/** A job whose request is gone, by damage or by a hand in the database, ends here: it must not keep all others from being claimed. */
+async function complete(db: Database, found: readonly Found[], now: number): Promise<readonly ClaimedJob[]> {
+  const whole: ClaimedJob[] = [];
+  const broken: TakenJob[] = [];
+  for (const { taken, sent } of found) {
+    const { request = null, body = null } = sent ?? {};
+    if (request === null || body === null) broken.push(taken);
+    else whole.push({ ...taken, request: decodeRequest(request), body });
+  }
+  if (broken.length > 0) await endBroken(db, broken, now);
+  return whole;
+}
+
+async function endBroken(db: Database, broken: readonly TakenJob[], now: number): Promise<void> {
+  const ids = broken.map(({ job }) => job.executionId);
+  await sql`update executions set queue = null, status = 'failed', error_code = 'general_server_error', node_id = null,
+    ended_at = ${now}, updated_at = ${now} where id in (${sql.join(ids)}) and queue = 'taken'`.execute(db);
+  await db
+    .updateTable('execution_attempts')
+    .set({ ended_at: now, error_code: 'general_server_error' })
+    .where('execution_id', 'in', ids)
+    .where('ended_at', 'is', null)
+    .execute();
+  const text = 'What it was to be called with is no longer in the store.';
+  await appendDecisions(
+    db,
+    broken.map(({ job }) => ({
+      at: now,
+      projectId: job.projectId,
+      subject: 'execution',
+      subjectId: job.executionId,
+      code: 'request_lost',
+      text,
+    })),
+  );
 }
 
 async function takeSome(db: Database, { projectId, functionId, count, concurrency }: Take, nodeId: string): Promise<TakenJob[]> {
@@ -131,7 +168,11 @@ async function claimAtOnce(
     select taken.*, execution_requests.request as sent, execution_requests.body as sent_body
     from taken left join execution_requests on execution_requests.execution_id = taken.id
     order by taken.priority desc, taken.run_at, taken.seq`.execute(db);
-  return rows.map((row) => withRequest(decodeTaken(row), { request: row.sent, body: row.sent_body }));
+  return complete(
+    db,
+    rows.map((row) => ({ taken: decodeTaken(row), sent: { request: row.sent, body: row.sent_body } })),
+    now,
+  );
 }
 
 const takeTypes = { key: 'bigint', project_id: 'text', function_id: 'text', count: 'bigint', concurrency: 'bigint' } as const;
