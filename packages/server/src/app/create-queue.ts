@@ -25,6 +25,7 @@ export function createQueue(
 ): Queue {
   const { jobs, nodes } = store;
   let joins = 0;
+  const closing = new AbortController();
   const settler = createSettler({ jobs, log });
   const runner = createJobRunner({
     invoke,
@@ -35,6 +36,7 @@ export function createQueue(
     log,
     userToken: (projectId, userId) => users.tokenFor(projectId, userId),
     random: Math.random,
+    closing: closing.signal,
   });
   const dispatcher = createDispatcher({
     jobs,
@@ -61,6 +63,7 @@ export function createQueue(
     async close() {
       await settler.flush();
       await dispatcher.close(CLOSE_MS_MAX);
+      closing.abort();
     },
   };
 }

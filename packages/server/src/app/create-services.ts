@@ -180,7 +180,7 @@ function createControl(
 
 /** What executes. */
 function createInvocation(drivers: Drivers, changes: Changes, { variables, meter }: { variables: Variables; meter: Meter }) {
-  const { config, log, clock, ids, store, artifacts, egress, trees } = drivers;
+  const { config, log, sharedClock, ids, store, artifacts, egress, trees } = drivers;
   const { limits } = config;
   const pool = createWorkerPool({ ...poolSettings(drivers), ...coldStartCounters(meter) });
   const targetOf = createDeploymentCode({
@@ -202,7 +202,7 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
     admission,
     pool,
     recorder,
-    clock,
+    clock: sharedClock,
     ids,
     limits,
     platformUrl: PLATFORM_ORIGIN,

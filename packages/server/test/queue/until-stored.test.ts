@@ -9,11 +9,15 @@ const away = () => new PlatformError('store_unavailable');
 describe('untilStored', () => {
   it('tries again until the store is back', async () => {
     let tries = 0;
-    const answer = await untilStored(log, async () => {
-      tries += 1;
-      if (tries < 3) throw away();
-      return 'stored';
-    });
+    const answer = await untilStored(
+      log,
+      async () => {
+        tries += 1;
+        if (tries < 3) throw away();
+        return 'stored';
+      },
+      new AbortController().signal,
+    );
     expect([answer, tries]).toEqual(['stored', 3]);
   });
 

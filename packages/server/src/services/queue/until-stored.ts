@@ -9,17 +9,17 @@ import type { Log } from '../../ports/system/log.ts';
 const AGAIN_MS = 500;
 
 /** @throws what the store said last, once `closing` is aborted */
-export async function untilStored<Result>(log: Log, work: () => Promise<Result>, closing?: AbortSignal): Promise<Result> {
+export async function untilStored<Result>(log: Log, work: () => Promise<Result>, closing: AbortSignal): Promise<Result> {
   for (;;) {
     try {
       return await work();
     } catch (error) {
       if (!isPlatformError(error) || error.code !== 'store_unavailable') throw error;
-      if (closing?.aborted !== true) {
+      if (!closing.aborted) {
         log.warn({ err: error }, 'The store does not answer; trying again');
         await wait(AGAIN_MS, undefined, { signal: closing }).catch(() => undefined);
       }
-      if (closing?.aborted === true) throw error;
+      if (closing.aborted) throw error;
     }
   }
 }
