@@ -78,12 +78,12 @@ export function testExecutions(store: () => Store): void {
     const told = anEvent({ id: 'late-end', projectId: 'ends-twice' });
     await store().executions.write([{ ...aWrite(interrupted, 'first') }]);
     await store().executions.write([late]);
-    await store().executions.write([late, aWrite({ id: 'beside', projectId: 'ends-twice' }, 'beside')]);
+    await store().executions.write([late, aWrite({ id: 'ends-beside', projectId: 'ends-twice' }, 'beside')]);
     await store().executions.write([{ ...late, told: [told] }]);
     await expect(get(interrupted)).resolves.toEqual(interrupted);
     const texts = async (id: string) => (await store().executions.lines(id)).map(({ text }) => text);
     await expect(texts('ends-twice')).resolves.toEqual(['first']);
-    await expect(texts('beside')).resolves.toEqual(['beside']);
+    await expect(texts('ends-beside')).resolves.toEqual(['beside']);
     await expect(store().events.get('ends-twice', told.source, 'late-end')).resolves.toBeNull();
   });
 

@@ -7,7 +7,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ExecutionWrite } from '../../ports/store.ts';
 import { appendExecution, changingExecutionColumns, executionColumns } from '../sql/executions.ts';
 import type { Cell } from '../sql/row-codec.ts';
-import type { EncodedBatch, EncodedLines } from './thread-messages.ts';
+import type { EncodedBatch } from './thread-messages.ts';
 
 /**
  * Rows per statement, the most first. A statement that writes one row opens and closes the table and each of its
@@ -19,12 +19,18 @@ const ID = executionColumns.indexOf('id');
 
 export function encodeBatch(batch: readonly ExecutionWrite[]): EncodedBatch {
   const cells: Cell[] = [];
-  const lines: EncodedLines[] = [];
-  for (const [row, write] of batch.entries()) {
+  const lines: string[] = [];
+  const lineRows: number[] = [];
+  let number = 0;
+  for (const write of batch) {
     appendExecution(cells, write.row);
-    if (write.lines.length > 0) lines.push([row, JSON.stringify(write.lines)]);
+    if (write.lines.length > 0) {
+      lines.push(JSON.stringify(write.lines));
+      lineRows.push(number);
+    }
+    number += 1;
   }
-  return { cells, lines };
+  return { cells, lines, lineRows };
 }
 
 export function createBatchWriter(raw: DatabaseSync): (batch: EncodedBatch) => void {
@@ -61,9 +67,11 @@ export function createBatchWriter(raw: DatabaseSync): (batch: EncodedBatch) => v
     return late;
   }
 
-  return ({ cells, lines }) => {
+  return ({ cells, lines, lineRows }) => {
     const refused = writeRows(cells);
-    for (const [row, text] of lines) if (!refused.has(row)) addLines.run(cells[row * WIDTH + ID] ?? null, text);
+    lineRows.forEach((row, index) => {
+      if (!refused.has(row)) addLines.run(cells[row * WIDTH + ID] ?? null, lines[index] ?? null);
+    });
   };
 }
 

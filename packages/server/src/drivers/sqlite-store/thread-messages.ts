@@ -26,8 +26,8 @@ export interface WireFault {
 export interface EncodedBatch {
   /** Per execution the cells of `executionColumns`. */
   readonly cells: readonly Cell[];
-  readonly lines: readonly EncodedLines[];
+  /** Per execution that has new log lines these as JSON text. */
+  readonly lines: readonly string[];
+  /** For each of `lines` the number of its execution in the batch. */
+  readonly lineRows: readonly number[];
 }
-
-/** New log lines as JSON text, and in which of the rows of the batch they come. */
-export type EncodedLines = readonly [row: number, text: string];
