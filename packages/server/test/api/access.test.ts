@@ -103,7 +103,7 @@ describe('every route', () => {
 
   test('shows nothing of an unexpected error but its request id, which is in the log', async () => {
     const broken = await openApi();
-    Reflect.set(broken.store.projects, 'get', () => Promise.reject(new TypeError('secret detail')));
+    Reflect.set(broken.store.functions, 'list', () => Promise.reject(new TypeError('secret detail')));
     const { status, body, headers } = await broken.call('/v1/functions');
     const requestId = headers.get('x-martlet-request-id');
     expect([status, body]).toEqual([

