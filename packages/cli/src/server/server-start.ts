@@ -51,9 +51,10 @@ export async function serveUntilInterrupted(
   interruption: Interruption,
   { lost, close }: Pick<Platform, 'lost' | 'close'>,
 ): Promise<void> {
-  const reason = await Promise.race([lost, interruption.arrived]);
-  if (typeof reason !== 'string') {
-    out.warn(`${out.noteStyle.red('✗')} The server ends, since it has lost its store and only a new start can open it: ${reason.message}`);
+  await Promise.race([aborted(lost), interruption.arrived]);
+  if (lost.aborted) {
+    const { message } = lost.reason as Error;
+    out.warn(`${out.noteStyle.red('✗')} The server ends, since it has lost its store and only a new start can open it. ${message}`);
     process.exit(1);
   }
   out.note('Stopping: no new requests, those in flight may end. Ctrl-C again ends at once.');
@@ -68,4 +69,11 @@ function parsePort(text: string): number {
   if (!/^\d+$/.test(text) || port > 65_535)
     throw usageError(`Cannot use ${JSON.stringify(text)} as --port: it must be a number from 0 to 65535; 0 takes a free one.`);
   return port;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
