@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createPostgresHints } from '../../src/drivers/postgres-hints/postgres-hints.ts';
 import { createPostgresStore } from '../../src/drivers/postgres-store/postgres-store.ts';
+import type { Store } from '../../src/ports/store.ts';
 import { startRecovery } from '../../src/services/upkeep/recovery.ts';
 import { startPlatform, type TestPlatform } from '../platform/start-platform.ts';
 import { aDeployment, aFunction, anEvent, anExecution, aWrite } from '../support/rows.ts';
@@ -134,9 +135,7 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
     const fresh = await server.createDatabase();
     const store = createPostgresStore({ url: fresh });
     await store.open();
-    await store.executions.write([
-      { row: anExecution({ id: 'open', status: 'processing', endedAt: null, createdAt: Date.now() }), lines: [] },
-    ]);
+    await store.executions.write([aWrite({ id: 'open', status: 'processing', endedAt: null, createdAt: Date.now() - 3_600_000 })]);
     const client = new pg.Client({ connectionString: fresh });
     await client.connect();
     await client.query(`create function note_open() returns trigger language plpgsql as $$ begin
@@ -146,7 +145,7 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
     await client.query('create trigger note_open before insert on nodes for each row execute function note_open()');
     const node = await startPlatform({ databaseUrl: fresh, artifacts: 'database', vaultKeys });
     await expect(store.nodes.list()).resolves.toMatchObject([{ name: '1' }]);
-    await expect(store.executions.find('default', 'open')).resolves.toMatchObject({ status: 'failed' });
+    await until(async () => (await store.executions.find('default', 'open'))?.status === 'failed');
     await node.close();
     await client.end();
     await store.close();
@@ -165,41 +164,66 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
 });
 
 describe.skipIf(skipped !== undefined)(suiteName('what dead nodes leave on a shared database', skipped), () => {
-  it('ends at once what ran when no node is left, and beside others only what cannot run any more', async () => {
+  const began = { status: 'processing', endedAt: null } as const;
+  const openStore = async () => {
     const store = createPostgresStore({ url: await server.createDatabase() });
     await store.open();
-    const now = Date.now();
-    const write = (id: string, createdAt: number) =>
-      store.executions.write([{ row: anExecution({ id, status: 'processing', endedAt: null, createdAt }), lines: [] }]);
-    const statusOf = async (id: string) => (await store.executions.find('default', id))?.status;
-    const recovered: boolean[] = [];
-    const options = {
-      store,
-      clock: { now: () => now },
-      log: silent,
-      shared: true,
-      serverId: 'me',
-      builds: { recover: async ({ alone }: { alone: boolean }) => void recovered.push(alone) },
-    };
-    const mine = await store.nodes.join({ id: 'me.1', name: 'me', leaseMs: 15_000 });
+    return store;
+  };
+  /** Of the server "me", in a hurry. */
+  async function recover(store: Store, { looks }: { looks: number }): Promise<boolean[]> {
+    const alone: boolean[] = [];
+    const builds = { recover: async (from: { readonly alone: boolean }) => void alone.push(from.alone) };
+    const options = { store, builds, clock: { now: Date.now }, log: silent, shared: true, serverId: 'me', settleMs: 50, everyMs: 50 };
+    const recovery = await startRecovery(options);
+    await until(async () => alone.length >= looks);
+    recovery.stop();
+    return alone.slice(0, looks);
+  }
+
+  it('builds at its start what was cut off when it is alone, and beside others ends only what cannot run any more', async () => {
+    const store = await openStore();
     const lease = await store.nodes.join({ id: 'other.1', name: 'other', leaseMs: 15_000 });
-    await write('old', now - 3_600_000);
-    await write('young', now - 1000);
-    (await startRecovery(options)).stop();
-    expect([await statusOf('old'), await statusOf('young')]).toEqual(['failed', 'processing']);
+    const mine = await store.nodes.join({ id: 'me.1', name: 'me', leaseMs: 15_000 });
+    await store.executions.write([
+      aWrite({ ...began, id: 'old', createdAt: Date.now() - 3_600_000 }),
+      aWrite({ ...began, id: 'young', createdAt: Date.now() - 1000 }),
+    ]);
+    await expect(recover(store, { looks: 2 })).resolves.toEqual([false, false]);
+    const statuses = await Promise.all(['old', 'young'].map((id) => store.executions.find('default', id)));
+    expect(statuses.map((row) => row?.status)).toEqual(['failed', 'processing']);
     await lease.leave();
-    (await startRecovery(options)).stop();
-    expect(await statusOf('young')).toBe('failed');
-    expect(recovered).toEqual([false, true]);
+    await expect(recover(store, { looks: 2 })).resolves.toEqual([true, false]);
     await mine.leave();
     await store.close();
   });
 
-  it('ends at once what a dead node ran, whatever the time limit, and nothing of one that joined anew', async () => {
-    const store = createPostgresStore({ url: await server.createDatabase() });
-    await store.open();
+  it('waits while it is off the list itself, as those that live may be too', async () => {
+    const store = await openStore();
+    await store.executions.write([{ ...aWrite({ ...began, id: 'of-living', createdAt: Date.now() }), serverId: 'living' }]);
+    let looks = 0;
+    const nodes = { ...store.nodes, list: async () => ((looks += 1), store.nodes.list()) };
+    const builds = { recover: async () => undefined };
+    const options = { builds, clock: { now: Date.now }, log: silent, shared: true, serverId: 'me', settleMs: 20, everyMs: 20 };
+    const recovery = await startRecovery({ ...options, store: { ...store, nodes } });
+    await until(async () => looks >= 5);
+    await expect(store.executions.find('default', 'of-living')).resolves.toMatchObject({ status: 'processing' });
+    const living = await store.nodes.join({ id: 'living.2', name: 'living', leaseMs: 15_000 });
+    const mine = await store.nodes.join({ id: 'me.2', name: 'me', leaseMs: 15_000 });
+    const seen = looks;
+    await until(async () => looks >= seen + 5);
+    await expect(store.executions.find('default', 'of-living')).resolves.toMatchObject({ status: 'processing' });
+    await living.leave();
+    await until(async () => (await store.executions.find('default', 'of-living'))?.status === 'failed');
+    recovery.stop();
+    await mine.leave();
+    await store.close();
+  });
+
+  it('ends what a dead node ran, whatever the time limit, and nothing of one that joined anew', async () => {
+    const store = await openStore();
     await store.functions.insert(aFunction({ id: 'long', path: 'long', timeoutSeconds: 900 }));
-    const begun = { functionId: 'long', status: 'processing', endedAt: null, createdAt: Date.now() } as const;
+    const begun = { ...began, functionId: 'long', createdAt: Date.now() };
     const servers = ['me', 'back', 'dead', undefined];
     const id = (serverId: string | undefined) => `of-${serverId}`;
     await store.executions.write(
@@ -208,8 +232,7 @@ describe.skipIf(skipped !== undefined)(suiteName('what dead nodes leave on a sha
     const told = anEvent({ id: 'told' });
     await store.executions.write([{ ...aWrite({ ...begun, id: id('told') }), serverId: 'dead', told: [told] }]);
     const leases = await Promise.all(['me.1', 'back.2'].map((node) => store.nodes.join({ id: node, name: node, leaseMs: 15_000 })));
-    const options = { store, clock: { now: Date.now }, log: silent, shared: true, builds: { recover: async () => undefined } };
-    (await startRecovery({ ...options, serverId: 'me' })).stop();
+    await recover(store, { looks: 1 });
     const rows = await Promise.all([...servers, 'told'].map((serverId) => store.executions.find('default', id(serverId))));
     expect(rows.map((row) => [row?.status, row?.errorCode])).toEqual([
       ['processing', null],
