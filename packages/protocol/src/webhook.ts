@@ -13,6 +13,7 @@ export const webhookResource = z.object({
   url: z.string().describe('Where events are sent, or where requests come in (a path of this server)'),
   events: z.array(z.string()).describe('Patterns of the events that are sent'),
   verify: z.record(z.string(), z.unknown()).nullable().describe('How requests that come in are verified and read'),
+  failingSince: date.describe('Since when it has taken nothing that was sent to it'),
   secret: z.string().describe('Only in the answer that makes it'),
 });
 export type WebhookResource = z.infer<typeof webhookResource>;

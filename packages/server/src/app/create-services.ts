@@ -75,6 +75,8 @@ export type PlatformServices = ReturnType<typeof createServices>;
 /** Name under which functions find the platform; the egress proxy knows it, no resolver does. */
 export const PLATFORM_HOST = 'martlet.internal';
 const PLATFORM_ORIGIN = `http://${PLATFORM_HOST}`;
+/** Attempts are cut off by their signal; whatever does not heed it is left behind. */
+const DELIVERIES_CLOSE_MS = 5000;
 
 export function createServices(given: Drivers) {
   const { config, log, clock, sharedClock, builder } = given;
@@ -146,7 +148,7 @@ export function createServices(given: Drivers) {
       invoke.close();
       await invocation.pool.close();
       telling.stop();
-      await webhooks.deliveries.close();
+      await webhooks.deliveries.close(DELIVERIES_CLOSE_MS);
       await queue.close();
       await invocation.recorder.close();
     },

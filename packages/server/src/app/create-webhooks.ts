@@ -20,6 +20,7 @@ export function createWebhookServices(
     store,
     vault,
     sender,
+    changes,
     clock,
     log,
     waits: config.webhookRetries,

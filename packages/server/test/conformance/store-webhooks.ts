@@ -1,7 +1,14 @@
 /** Webhooks, their deliveries, and events that are stored with executions: part of the contract of the store. */
 import { expect, it } from 'vitest';
 import type { Store } from '../../src/ports/store.ts';
-import type { DeliveryEnd } from '../../src/ports/store/webhook-store.ts';
+import {
+  DISABLED_WAIT_MS,
+  TOO_MANY_WAIT,
+  WAITING_MAX,
+  type DeliveryClaim,
+  type DeliveryEnd,
+  type DeliveryRow,
+} from '../../src/ports/store/webhook-store.ts';
 import { aDelivery, aJob, anEvent, aQuery, aWebhook, aWrite } from '../support/rows.ts';
 
 const NOW = 1_769_817_600_000;
@@ -72,21 +79,23 @@ export function testWebhooks(store: () => Store): void {
     await expect(deliveries().get('d-kept', 'w', 'd-one')).resolves.toBeNull();
   });
 
+  const claim = (facts: Partial<DeliveryClaim> = {}) =>
+    deliveries().claimDue({ now: NOW, until: NOW + 60, limit: 100, perWebhook: 4, running: [], ...facts });
+  const idsOf = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id).toSorted();
+  const many = (count: number, facts: object) =>
+    Array.from({ length: count }, (_, index) => ({ id: `${JSON.stringify(facts)} ${index}`, nextAt: NOW - 100 + index, ...facts }));
+
   it('gives each attempt to one, and takes its end from no other', async () => {
     await webhooks().insert(aWebhook({ id: 'w', projectId: 'd-claim' }));
     await deliver(
       { id: 'c-1', projectId: 'd-claim', webhookId: 'w', nextAt: NOW },
       { id: 'c-2', projectId: 'd-claim', webhookId: 'w', nextAt: NOW + 9 },
     );
-    const due = await deliveries().due(NOW, 100, []);
-    expect(due.map(({ id }) => id)).toEqual(['c-1']);
-    await expect(deliveries().due(NOW, 100, ['d-claim/w'])).resolves.toEqual([]);
-    const claims = await Promise.all(Array.from({ length: 6 }, () => deliveries().claim(due, { now: NOW, until: NOW + 60 })));
+    const claims = await Promise.all(Array.from({ length: 6 }, () => claim()));
     expect(claims.flat()).toMatchObject([{ id: 'c-1', attempt: 1, tries: 1, nextAt: NOW + 60 }]);
-    await expect(deliveries().due(NOW + 59, 100, [])).resolves.toMatchObject([{ id: 'c-2' }]);
+    await expect(claim({ now: NOW + 59, until: NOW + 60 })).resolves.toMatchObject([{ id: 'c-2' }]);
     // Whoever claimed it is gone: another makes the next attempt, and the first one comes back.
-    const again = await deliveries().due(NOW + 60, 1, []);
-    await deliveries().claim([...again, ...(await deliveries().due(NOW + 60, 100, []))], { now: NOW + 60, until: NOW + 120 });
+    expect(idsOf(await claim({ now: NOW + 60, until: NOW + 120 }))).toEqual(['c-1', 'c-2']);
     await expect(
       deliveries().settle([ended({ id: 'c-1', attempt: 1 }), ended({ id: 'c-1', attempt: 2, error: 'no', status: 'failed' })]),
     ).resolves.toEqual([false, true]);
@@ -104,9 +113,66 @@ export function testWebhooks(store: () => Store): void {
       nextAt: NOW + 200,
       endedAt: null,
     });
+    const third = (await claim({ now: NOW + 200, until: NOW + 260 })).find(({ id }) => id === 'c-1');
+    await deliveries().release({ id: 'c-1', attempt: 2, now: NOW + 210 });
+    await expect(deliveries().get('d-claim', 'w', 'c-1')).resolves.toEqual(third);
+    await deliveries().release({ id: 'c-1', attempt: 3, now: NOW + 210 });
+    await expect(deliveries().get('d-claim', 'w', 'c-1')).resolves.toMatchObject({ attempt: 3, tries: 0, nextAt: NOW + 210 });
+    await deliveries().settle([ended({ id: 'c-1', attempt: 3 })]);
+    await deliveries().release({ id: 'c-1', attempt: 3, now: NOW + 220 });
+    await expect(deliveries().get('d-claim', 'w', 'c-1')).resolves.toMatchObject({ status: 'delivered', nextAt: null });
     await expect(deliveries().redeliver({ projectId: 'd-claim', webhookId: 'x', id: 'c-1', now: NOW })).resolves.toBeNull();
     await webhooks().delete('d-claim', 'w');
   });
+
+  it('gives of each webhook so many as there is room for, of one that fails one, of one that is disabled none', async () => {
+    await webhooks().insert(aWebhook({ id: 'well', projectId: 'd-room' }));
+    await webhooks().insert(aWebhook({ id: 'busy', projectId: 'd-room' }));
+    await webhooks().insert(aWebhook({ id: 'fails', projectId: 'd-room', failingSince: NOW - 5 }));
+    await webhooks().insert(aWebhook({ id: 'off', projectId: 'd-room', enabled: false, updatedAt: NOW - 5 }));
+    await deliver(...['well', 'busy', 'fails', 'off'].flatMap((webhookId) => many(6, { projectId: 'd-room', webhookId })), {
+      id: 'later',
+      projectId: 'd-room',
+      webhookId: 'well',
+      nextAt: NOW + 1,
+    });
+    const running = [{ projectId: 'd-room', webhookId: 'busy', count: 3 }];
+    const countsOf = (rows: readonly DeliveryRow[]) =>
+      Object.fromEntries(['well', 'busy', 'fails', 'off'].map((id) => [id, rows.filter((row) => row.webhookId === id).length]));
+    expect(countsOf(await claim({ running }))).toEqual({ well: 4, busy: 1, fails: 1, off: 0 });
+    const all = (['well', 'busy', 'fails'] as const).map((webhookId) => ({ projectId: 'd-room', webhookId, count: 4 }));
+    await expect(claim({ running: all })).resolves.toEqual([]);
+    expect(countsOf(await claim({ running: all.slice(1) }))).toEqual({ well: 2, busy: 0, fails: 0, off: 0 });
+    // A day after it was disabled what waits for it comes to its end.
+    const late = { now: NOW + DISABLED_WAIT_MS, until: NOW + DISABLED_WAIT_MS + 60 };
+    expect(await claim({ ...late, limit: 3 })).toHaveLength(3);
+    const rest = countsOf(await claim(late));
+    expect(rest.off).toBeGreaterThan(0);
+    expect(rest.fails).toBeLessThanOrEqual(1);
+    for (const { id } of (await webhooks().list('d-room', aQuery())).rows) await webhooks().delete('d-room', id);
+  });
+
+  it('stores what is beyond the most that may wait for one webhook as failed', async () => {
+    await webhooks().insert(aWebhook({ id: 'dead', projectId: 'd-bound' }));
+    await webhooks().insert(aWebhook({ id: 'well', projectId: 'd-bound' }));
+    const event = anEvent({ id: 'e-bound', projectId: 'd-bound' });
+    await store().events.append([event]);
+    const rows = many(WAITING_MAX + 1, { projectId: 'd-bound', webhookId: 'dead' }).map((facts) => aDelivery(facts));
+    await store().events.dispatch({ ...event, now: NOW, jobs: [], decisions: [], deliveries: rows });
+    await deliver({ id: 'b-more', projectId: 'd-bound', webhookId: 'dead' }, { id: 'b-well', projectId: 'd-bound', webhookId: 'well' });
+    const stored = async (webhookId: string, id: string) => deliveries().get('d-bound', webhookId, id);
+    await expect(stored('dead', rows[WAITING_MAX - 1]?.id ?? '')).resolves.toMatchObject({ status: 'waiting' });
+    for (const id of [rows[WAITING_MAX]?.id ?? '', 'b-more'])
+      await expect(stored('dead', id)).resolves.toMatchObject({
+        status: 'failed',
+        nextAt: null,
+        endedAt: aDelivery().createdAt,
+        error: TOO_MANY_WAIT,
+      });
+    await expect(stored('well', 'b-well')).resolves.toMatchObject({ status: 'waiting', error: '' });
+    await webhooks().delete('d-bound', 'dead');
+    await webhooks().delete('d-bound', 'well');
+  }, 60_000);
 
   it('forgets deliveries that ended long ago', async () => {
     await webhooks().insert(aWebhook({ id: 'w', projectId: 'd-old' }));

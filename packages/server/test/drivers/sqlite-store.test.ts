@@ -17,7 +17,19 @@ import { createRequestTurn } from '../../src/drivers/sqlite-store/request-turn.t
 import { createSqliteStore } from '../../src/drivers/sqlite-store/sqlite-store.ts';
 import type { Filter, Store } from '../../src/ports/store.ts';
 import { testStore } from '../conformance/store.ts';
-import { aDeployment, aFunction, aKey, anExecution, aProject, aQuery, aVariable, aWrite } from '../support/rows.ts';
+import {
+  aDelivery,
+  aDeployment,
+  aFunction,
+  aKey,
+  anEvent,
+  anExecution,
+  aProject,
+  aQuery,
+  aVariable,
+  aWebhook,
+  aWrite,
+} from '../support/rows.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'martlet-store-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -124,6 +136,23 @@ describe('sqlite-store: what is on disk', () => {
   });
 });
 
+describe('sqlite-store: a webhook with many deliveries', () => {
+  it('is deleted in pieces, between which others write', async () => {
+    await withStore(freshPath(), async (store) => {
+      await store.webhooks.insert(aWebhook());
+      const event = anEvent();
+      await store.events.append([event]);
+      const deliveries = Array.from({ length: 1200 }, (_, index) => aDelivery({ id: `d${index}` }));
+      await store.events.dispatch({ ...event, now: 1, jobs: [], decisions: [], deliveries });
+      const order: string[] = [];
+      const deleted = store.webhooks.delete('default', 'webhook-1').then((was) => order.push(`deleted ${was}`));
+      await Promise.all([deleted, store.keys.insert(aKey()).then(() => order.push('written'))]);
+      expect(order).toEqual(['written', 'deleted true']);
+      await expect(store.deliveries.list('default', 'webhook-1', aQuery())).resolves.toMatchObject({ total: 0 });
+    });
+  });
+});
+
 describe('sqlite-store: files that it refuses', () => {
   function refusal(path: string): unknown {
     try {
@@ -180,6 +209,21 @@ describe('sqlite-store: files that it refuses', () => {
     ).toEqual({
       id: 'old',
     });
+    raw.close();
+  });
+
+  it('brings the deliveries that wait along', () => {
+    const raw = new DatabaseSync(':memory:');
+    const own = migrations.findIndex(({ name }) => name === 'webhooks');
+    migrate(raw, migrations.slice(0, own));
+    raw.exec(
+      `insert into webhooks (id, created_at, updated_at, project_id, name, direction, enabled, url, events, hears_executions, secrets)
+       values ('w', 1, 1, 'p', 'w', 'out', 1, '', '[]', 0, '');
+       insert into webhook_deliveries (id, created_at, updated_at, project_id, webhook_id, event_id, event_source, event_type, status, attempt, tries, next_at, response_status, error)
+       values ('old', 1, 1, 'p', 'w', 'e', '/', 'a.b', 'waiting', 0, 0, 1, 0, '')`,
+    );
+    migrate(raw);
+    expect(raw.prepare('select id from webhook_deliveries where webhook_key = ?').get(ownerKey('p', 'w'))).toEqual({ id: 'old' });
     raw.close();
   });
 

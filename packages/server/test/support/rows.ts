@@ -238,6 +238,7 @@ export function aWebhook(facts: Partial<WebhookRow> = {}): WebhookRow {
     hearsExecutions: false,
     verify: null,
     secrets: 'sealed',
+    failingSince: null,
     ...facts,
   };
 }

@@ -108,9 +108,33 @@ describe('a webhook that comes in', () => {
     const made = await hook('peer', { scheme: { kind: 'martlet' } });
     const body = JSON.stringify({ specversion: '1.0', id: '1', source: '/there', type: 'order.created', data: { total: 1 } });
     const headers = { 'content-type': 'application/cloudevents+json', 'martlet-signature': timed(made.secret, body) };
-    await expect(post(made.url, body, headers)).resolves.toEqual({ status: 202, body: { id: '/there#1', new: true } });
+    await expect(post(made.url, body, headers)).resolves.toEqual({ status: 202, body: { id: '["/there","1"]', new: true } });
     const [event] = await eventsOf(made);
     expect(event).toMatchObject({ type: 'webhooks.peer.order.created', dataContentType: 'application/json', dataSize: 11 });
+  });
+
+  it('from another Martlet tells of its platform, and of no pair of source and id for another one', async () => {
+    const made = await hook('platform', { scheme: { kind: 'martlet' } });
+    const sent = (event: object) => {
+      const body = JSON.stringify({ specversion: '1.0', source: 'martlet', type: 'users.u1.create', ...event });
+      return post(made.url, body, { 'martlet-signature': timed(made.secret, body) });
+    };
+    await expect(sent({ id: '1', data: { $id: 'u1' } })).resolves.toMatchObject({ status: 202, body: { new: true } });
+    await expect(sent({ id: 'c', source: 'a#b' })).resolves.toMatchObject({ status: 202, body: { new: true } });
+    await expect(sent({ id: 'b#c', source: 'a' })).resolves.toMatchObject({ status: 202, body: { new: true } });
+    await expect(sent({ id: 'b#c', source: 'a' })).resolves.toMatchObject({ status: 202, body: { new: false } });
+    expect((await eventsOf(made)).map(({ type }) => type)).toEqual(Array.from({ length: 3 }, () => 'webhooks.platform.users.u1.create'));
+  });
+
+  it('from another Martlet carries on how far it is from its first cause, and ends beyond the limit', async () => {
+    const made = await hook('far', { scheme: { kind: 'martlet' } });
+    const sent = (martlethops: unknown) => {
+      const body = JSON.stringify({ specversion: '1.0', id: crypto.randomUUID(), source: '/x', type: 'a.b', martlethops });
+      return post(made.url, body, { 'martlet-signature': timed(made.secret, body) });
+    };
+    await expect(sent(defaultLimits.hops - 1)).resolves.toMatchObject({ status: 202 });
+    for (const strange of [-7, 'many', true]) await expect(sent(strange)).resolves.toMatchObject({ status: 202 });
+    await expect(sent(defaultLimits.hops)).resolves.toMatchObject({ body: { type: 'execution_hops_exceeded' } });
   });
 
   it('is refused alike for whatever is wrong with it', async () => {

@@ -146,6 +146,52 @@ describe('a webhook', () => {
     receiver.answer = (_request, response) => response.writeHead(204).end();
   });
 
+  it('shows since when it fails, and what was decided about it; what enables it begins anew', async () => {
+    const made = await hook('/failing', ['failing.*']);
+    expect(made.failingSince).toBe('');
+    receiver.answer = (_request, response) => response.writeHead(500).end();
+    await send('failing.now', null);
+    const shown = async () => (await test.api('GET', `/v1/webhooks/${made.$id}`)).body;
+    await expect.poll(shown, { timeout: 15_000 }).toMatchObject({ failingSince: expect.stringMatching(/^20/) });
+    await expect.poll(async () => deliveriesOf(made), { timeout: 15_000 }).toMatchObject([{ status: 'failed' }]);
+    await expect(test.api('PATCH', `/v1/webhooks/${made.$id}`, { name: 'other' })).resolves.toMatchObject({
+      body: { failingSince: expect.stringMatching(/^20/) },
+    });
+    await expect(test.api('PATCH', `/v1/webhooks/${made.$id}`, { enabled: true })).resolves.toMatchObject({ body: { failingSince: '' } });
+    await expect(test.api('GET', `/v1/webhooks/${made.$id}/decisions`)).resolves.toMatchObject({ body: { total: 0, decisions: [] } });
+    await expect(test.api('GET', '/v1/webhooks/nobody/decisions')).resolves.toMatchObject({ status: 404 });
+    receiver.answer = (_request, response) => response.writeHead(204).end();
+  });
+
+  it('that sends a server its own events ends after as many hops as functions may make', async () => {
+    const { body } = await test.api('POST', '/v1/webhooks', { name: 'loop', verify: { scheme: { kind: 'martlet' } } });
+    const back = body as WebhookResource;
+    const out = await test.api('POST', '/v1/webhooks', {
+      name: 'loop',
+      url: `${receiver.url}/loop`,
+      events: ['loop.begin', 'webhooks.loop.**'],
+    });
+    // Its receiver is the server itself: what comes is handed on as it is, signed anew with the secret of the other side.
+    const statuses: number[] = [];
+    receiver.answer = async (request, response) => {
+      const seconds = Math.floor(Date.now() / 1000);
+      const signature = createHmac('sha256', back.secret).update(`${seconds}.`).update(request.body).digest('hex');
+      const answer = await fetch(test.url + back.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/cloudevents+json', 'martlet-signature': `t=${seconds},v1=${signature}` },
+        body: new Uint8Array(request.body),
+      });
+      statuses.push(answer.status);
+      // What was refused is not sent again here, so that the end can be seen.
+      response.writeHead(answer.status === 202 ? 204 : 410).end();
+    };
+    await send('loop.begin', 1);
+    await expect.poll(() => statuses.find((status) => status !== 202), { timeout: 15_000 }).toBeDefined();
+    expect(statuses.filter((status) => status === 202)).toHaveLength(limits.hops);
+    receiver.answer = (_request, response) => response.writeHead(204).end();
+    await test.api('DELETE', `/v1/webhooks/${(out.body as WebhookResource).$id}`);
+  });
+
   it('that says it is gone is not asked again', async () => {
     const made = await hook('/gone', ['gone.now']);
     receiver.answer = (_request, response) => response.writeHead(410).end();

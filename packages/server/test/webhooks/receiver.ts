@@ -14,7 +14,7 @@ export interface Receiver {
   readonly host: string;
   readonly received: Received[];
   /** What it does with each request; default: answers 204. */
-  answer: (request: Received, response: ServerResponse) => void;
+  answer: (request: Received, response: ServerResponse) => unknown;
   /** Those of a path, once there are so many. */
   of(path: string, count: number): Promise<Received[]>;
   close(): Promise<void>;
@@ -28,7 +28,7 @@ export async function startReceiver(port = 0): Promise<Receiver> {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const one: Received = { path: request.url ?? '', headers: request.headers as Received['headers'], body: Buffer.concat(chunks) };
     received.push(one);
-    receiver.answer(one, response);
+    await receiver.answer(one, response);
   }
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;

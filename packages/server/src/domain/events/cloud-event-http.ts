@@ -72,13 +72,13 @@ function readBatch(value: unknown): CloudEvent[] {
   });
 }
 
-/** @throws {PlatformError} `event_invalid`, `event_name_invalid` */
-export function readStructured(value: unknown, place: EventPlace): CloudEvent {
+/** @throws {PlatformError} `event_invalid`, and what `read` throws */
+export function readStructured(value: unknown, place: EventPlace, read = cloudEventOf): CloudEvent {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw eventInvalid(place, place === '' ? 'body' : '', 'must be an object with the attributes of one event');
   const { data, data_base64: encoded, ...attributes } = value as Readonly<Record<string, unknown>>;
   const bytes = readData({ data, encoded, contentType: attributes['datacontenttype'] }, place);
-  return cloudEventOf(Object.entries(attributes), bytes, place);
+  return read(Object.entries(attributes), bytes, place);
 }
 
 function readData(given: { data: unknown; encoded: unknown; contentType: unknown }, place: EventPlace): Uint8Array | null {

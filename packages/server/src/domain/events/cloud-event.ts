@@ -6,7 +6,7 @@ import { isPlatformError, PlatformError } from '@martlet/protocol';
 import { parseCustomEvent } from './event-name.ts';
 
 export interface CloudEvent {
-  /** With `source` it names the event for ever: the same pair again is the same event. */
+  /** With `source` it names the event: the same pair again is the same event, for as long as it is kept. */
   readonly id: string;
   readonly source: string;
   readonly type: string;
@@ -78,6 +78,13 @@ const ATTRIBUTES: Readonly<Record<string, Attribute>> = {
  * @throws {PlatformError} `event_invalid`, `event_name_invalid` for its type
  */
 export function cloudEventOf(given: Iterable<readonly [string, unknown]>, data: Uint8Array | null, place: EventPlace): CloudEvent {
+  const event = foreignEventOf(given, data, place);
+  checkType(event.type, place);
+  return event;
+}
+
+/** One that another system has named, maybe as our platform names its own: its type is not taken over as it is. @throws {PlatformError} `event_invalid` */
+export function foreignEventOf(given: Iterable<readonly [string, unknown]>, data: Uint8Array | null, place: EventPlace): CloudEvent {
   const attributes: Record<string, string> = {};
   const extensions: [string, ExtensionValue][] = [];
   for (const [name, value] of given) {
@@ -89,7 +96,6 @@ export function cloudEventOf(given: Iterable<readonly [string, unknown]>, data: 
   const missing = Object.keys(ATTRIBUTES).find((name) => ATTRIBUTES[name]?.required && attributes[name] === undefined);
   if (missing !== undefined) throw eventInvalid(place, missing, 'is missing');
   const { id = '', source = '', type = '', subject, time, datacontenttype, dataschema } = attributes;
-  checkType(type, place);
   return {
     id,
     source,

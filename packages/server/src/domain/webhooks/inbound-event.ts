@@ -2,7 +2,7 @@
 import { PlatformError } from '@martlet/protocol';
 import { z } from 'zod';
 import { readStructured } from '../events/cloud-event-http.ts';
-import { isJsonType, type CloudEvent } from '../events/cloud-event.ts';
+import { foreignEventOf, isJsonType, type CloudEvent } from '../events/cloud-event.ts';
 import { webhookEvent } from '../events/event-name.ts';
 import { readJson } from '../events/json-text.ts';
 import { signatureSchemeSchema } from './signature-scheme.ts';
@@ -39,18 +39,32 @@ export interface InboundWebhook {
   readonly bodyHash: string;
 }
 
+export interface InboundEvent {
+  readonly event: CloudEvent;
+  /** How many functions and servers stand between it and its first cause, as far as its sender says. */
+  readonly hops: number;
+}
+
+/** Extension of an event that one Martlet sends to another: else two that send each other what they hear would never end. */
+export const HOPS_ATTRIBUTE = 'martlethops';
+
+function hopsOf({ extensions }: CloudEvent): number {
+  const hops = extensions[HOPS_ATTRIBUTE];
+  return typeof hops === 'number' && hops > 0 ? hops : 0;
+}
+
 /**
  * Its id is something that the signature covers, so that a body that somebody has recorded is the same event when it is
  * sent again.
  * @throws {PlatformError} `event_invalid`, `event_name_invalid`
  */
-export function readInbound({ name, source, verify, delivery, bodyHash }: InboundWebhook): CloudEvent {
+export function readInbound({ name, source, verify, delivery, bodyHash }: InboundWebhook): InboundEvent {
   const contentType = mediaTypeOf(delivery);
   const body = lazyJson(delivery.body);
   const { type, id, inner } = namesOf(verify, { delivery, bodyHash, body });
   // What calls itself JSON is passed on as such.
   if (delivery.body.length > 0 && isJsonType(contentType)) body();
-  return {
+  const event = {
     id: id.length > ID_LENGTH_MAX ? bodyHash : id,
     source,
     type: webhookEvent(name, asSegments(type)).name,
@@ -58,6 +72,7 @@ export function readInbound({ name, source, verify, delivery, bodyHash }: Inboun
     extensions: {},
     data: inner === undefined ? (delivery.body.length === 0 ? null : delivery.body) : inner.data,
   };
+  return { event, hops: inner === undefined ? 0 : hopsOf(inner) + 1 };
 }
 
 function mediaTypeOf({ header }: Delivery): string {
@@ -93,8 +108,8 @@ function namesOf({ scheme, type, id }: WebhookVerification, facts: Facts): Names
       return { type: action === undefined ? event : `${event}.${action}`, id: bodyHash };
     }
     case 'martlet': {
-      const sent = readStructured(body(), '');
-      return { type: sent.type, id: `${sent.source}#${sent.id}`, inner: sent };
+      const sent = readStructured(body(), '', foreignEventOf);
+      return { type: sent.type, id: JSON.stringify([sent.source, sent.id]), inner: sent };
     }
     case 'hmac': {
       const signedId = scheme.idHeader === undefined ? undefined : delivery.header(scheme.idHeader)?.trim();

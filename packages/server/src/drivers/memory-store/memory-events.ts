@@ -3,7 +3,8 @@ import type { eventAttributes } from '../../domain/list-attributes.ts';
 import type { EventRow, EventStore } from '../../ports/store/event-store.ts';
 import type { JobStore } from '../../ports/store/job-store.ts';
 import { listRows, type AttributeReaders } from './list-rows.ts';
-import { eventKey, functionKey, storeEvents, type MemoryTables } from './memory-tables.ts';
+import { eventKey, storeEvents, type MemoryTables } from './memory-tables.ts';
+import { storeDeliveries } from './memory-webhooks.ts';
 
 const readers: AttributeReaders<typeof eventAttributes, EventRow> = {
   $id: (row) => row.id,
@@ -17,7 +18,7 @@ const readers: AttributeReaders<typeof eventAttributes, EventRow> = {
 };
 
 export function memoryEvents(tables: MemoryTables, jobs: JobStore): EventStore {
-  const { events, webhooks } = tables;
+  const { events } = tables;
   return {
     append: async (batch) => storeEvents(tables, batch),
     get: async (projectId, source, id) => events.get(eventKey({ projectId, source, id })),
@@ -31,8 +32,7 @@ export function memoryEvents(tables: MemoryTables, jobs: JobStore): EventStore {
       if (row === null || row.dispatchedAt !== null) return false;
       events.put({ ...row, dispatchedAt: now, updatedAt: now, started: made.length });
       await jobs.enqueue(made, decisions);
-      for (const delivery of deliveries)
-        if (webhooks.get(functionKey(delivery.projectId, delivery.webhookId)) !== null) tables.deliveries.put(delivery);
+      storeDeliveries(tables, deliveries);
       return true;
     },
     async deleteBefore(time, limit) {

@@ -1,7 +1,15 @@
 /** Webhooks and their deliveries in memory. */
 import { PlatformError } from '@martlet/protocol';
 import type { deliveryAttributes, webhookAttributes } from '../../domain/list-attributes.ts';
-import type { DeliveryRow, DeliveryStore, WebhookRow, WebhookStore } from '../../ports/store/webhook-store.ts';
+import {
+  DISABLED_WAIT_MS,
+  TOO_MANY_WAIT,
+  WAITING_MAX,
+  type DeliveryRow,
+  type DeliveryStore,
+  type WebhookRow,
+  type WebhookStore,
+} from '../../ports/store/webhook-store.ts';
 import { listRows, type AttributeReaders } from './list-rows.ts';
 import { changed } from './memory-table.ts';
 import { functionKey, type MemoryTables } from './memory-tables.ts';
@@ -57,7 +65,13 @@ export function memoryWebhooks({ webhooks, deliveries }: MemoryTables): WebhookS
   };
 }
 
-export function memoryDeliveries({ deliveries }: MemoryTables): DeliveryStore {
+/** How many deliveries to a webhook may be under way. */
+function roomOf(webhook: WebhookRow, now: number, perWebhook: number): number {
+  if (!webhook.enabled && webhook.updatedAt > now - DISABLED_WAIT_MS) return 0;
+  return webhook.failingSince === null ? perWebhook : 1;
+}
+
+export function memoryDeliveries({ deliveries, webhooks }: MemoryTables): DeliveryStore {
   const isOf = (projectId: string, webhookId: string) => (row: DeliveryRow) => row.projectId === projectId && row.webhookId === webhookId;
   const find = (projectId: string, webhookId: string, id: string) =>
     deliveries.first((row) => isOf(projectId, webhookId)(row) && row.id === id);
@@ -67,17 +81,20 @@ export function memoryDeliveries({ deliveries }: MemoryTables): DeliveryStore {
       const entries = deliveries.entries(isOf(projectId, webhookId));
       return listRows({ noun: 'Delivery', entries, attributes: deliveryReaders, insertion: ['$createdAt', '$sequence'] }, query);
     },
-    due: async (now, limit, except) =>
-      deliveries
-        .rows((row) => row.nextAt !== null && row.nextAt <= now && !except.includes(`${row.projectId}/${row.webhookId}`))
-        .toSorted((a, b) => (a.nextAt ?? 0) - (b.nextAt ?? 0))
-        .slice(0, limit),
-    claim: async (rows, { now, until }) =>
-      rows.flatMap(({ id, attempt }) => {
-        const row = deliveries.get(id);
-        if (row === null || row.attempt !== attempt || row.nextAt === null || row.nextAt > now) return [];
-        return [deliveries.put({ ...row, attempt: attempt + 1, tries: row.tries + 1, nextAt: until, updatedAt: now })];
-      }),
+    async claimDue({ now, until, limit, perWebhook, running }) {
+      const room = new Map(running.map(({ projectId, webhookId, count }) => [functionKey(projectId, webhookId), -count]));
+      const claimed: DeliveryRow[] = [];
+      const due = deliveries.rows((row) => row.nextAt !== null && row.nextAt <= now).toSorted((a, b) => (a.nextAt ?? 0) - (b.nextAt ?? 0));
+      for (const row of due) {
+        const key = functionKey(row.projectId, row.webhookId);
+        const webhook = webhooks.get(key);
+        const under = room.get(key) ?? 0;
+        if (webhook === null || claimed.length >= limit || under + roomOf(webhook, now, perWebhook) <= 0) continue;
+        room.set(key, under - 1);
+        claimed.push(deliveries.put({ ...row, attempt: row.attempt + 1, tries: row.tries + 1, nextAt: until, updatedAt: now }));
+      }
+      return claimed;
+    },
     settle: async (ends) =>
       ends.map(({ now, ...end }) => {
         const row = deliveries.get(end.id);
@@ -85,6 +102,11 @@ export function memoryDeliveries({ deliveries }: MemoryTables): DeliveryStore {
         deliveries.put({ ...row, ...end, updatedAt: now });
         return true;
       }),
+    async release({ id, attempt, now }) {
+      const row = deliveries.get(id);
+      if (row === null || row.attempt !== attempt || row.status !== 'waiting') return;
+      deliveries.put({ ...row, tries: row.tries - 1, nextAt: now, updatedAt: now });
+    },
     async redeliver({ projectId, webhookId, id, now }) {
       const row = find(projectId, webhookId, id);
       if (row === null) return null;
@@ -96,4 +118,16 @@ export function memoryDeliveries({ deliveries }: MemoryTables): DeliveryStore {
       return deliveries.delete((row) => gone.has(row)).length;
     },
   };
+}
+
+/** With the dispatch of their event. */
+export function storeDeliveries({ deliveries, webhooks }: MemoryTables, rows: readonly DeliveryRow[]): void {
+  for (const row of rows) {
+    if (webhooks.get(functionKey(row.projectId, row.webhookId)) === null) continue;
+    const waiting = deliveries.rows(
+      (other) => other.projectId === row.projectId && other.webhookId === row.webhookId && other.nextAt !== null,
+    ).length;
+    const isBeyond = row.nextAt !== null && waiting >= WAITING_MAX;
+    deliveries.put(isBeyond ? { ...row, status: 'failed', nextAt: null, endedAt: row.createdAt, error: TOO_MANY_WAIT } : row);
+  }
 }

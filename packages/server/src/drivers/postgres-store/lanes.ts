@@ -21,6 +21,7 @@ export function lanesBefore(name: OperationName): readonly string[] {
 
 /** Whether it comes down to one statement, which is a transaction by itself. */
 export function isOneStatement(name: OperationName, input: unknown): boolean {
+  if (name === 'deliveries.claimDue') return true;
   if (name === 'jobs.settle')
     return (input as InputOf<'jobs.settle'>).every(({ decisions, told = [] }) => decisions.length + told.length === 0);
   if (name !== 'jobs.enqueue') return false;

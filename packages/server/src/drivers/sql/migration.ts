@@ -4,6 +4,7 @@ import { queue } from './migrations/0002-queue.ts';
 import { triggers } from './migrations/0003-triggers.ts';
 import { identity } from './migrations/0004-identity.ts';
 import { leanExecutions } from './migrations/0005-lean-executions.ts';
+import { webhooks } from './migrations/0006-webhooks.ts';
 
 /** How a dialect says what a migration needs. */
 export interface SqlWords {
@@ -27,4 +28,4 @@ export interface Migration {
 }
 
 /** A released migration never changes: its checksum is on record in every database. */
-export const migrations: readonly Migration[] = [start, queue, triggers, identity, leanExecutions];
+export const migrations: readonly Migration[] = [start, queue, triggers, identity, leanExecutions, webhooks];

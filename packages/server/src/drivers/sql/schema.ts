@@ -244,11 +244,13 @@ export interface WebhookTable extends Table {
   hears_executions: Flag;
   verify: Json | null;
   secrets: string;
+  failing_since: number | null;
 }
 
 export interface WebhookDeliveryTable extends Table {
   project_id: string;
   webhook_id: string;
+  webhook_key: number;
   event_id: string;
   event_source: string;
   event_type: string;

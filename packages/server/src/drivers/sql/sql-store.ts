@@ -8,7 +8,7 @@ import type { ScheduleStore } from '../../ports/store/schedule-store.ts';
 import { createIdentityNouns } from './identity/identity-nouns.ts';
 import type { RunOperation } from './operations.ts';
 
-/** Executions that one transaction deletes with their function: about 20 ms in which nothing else is written. */
+/** Executions that one transaction deletes with their function, or deliveries with their webhook: about 20 ms in which nothing else is written. */
 const DELETED_AT_ONCE = 500;
 
 export interface SqlDialect {
@@ -116,7 +116,7 @@ function webhookNoun(run: RunOperation): WebhookStore {
     get: (projectId, id) => run('webhooks.get', { projectId, id }),
     list: (projectId, query) => run('webhooks.list', { projectId, query }),
     update: (projectId, id, change) => run('webhooks.update', { projectId, id, change }),
-    delete: (projectId, id) => run('webhooks.delete', { projectId, id }),
+    delete: (projectId, id) => deleteWebhook(run, { projectId, id }),
     sending: (projectId) => run('webhooks.sending', projectId),
     hearingExecutions: () => run('webhooks.hearingExecutions', undefined),
   };
@@ -126,9 +126,9 @@ function deliveryNoun(run: RunOperation): DeliveryStore {
   return {
     get: (projectId, webhookId, id) => run('deliveries.get', { projectId, webhookId, id }),
     list: (projectId, webhookId, query) => run('deliveries.list', { projectId, webhookId, query }),
-    due: (now, limit, except) => run('deliveries.due', { now, limit, except }),
-    claim: (rows, at) => run('deliveries.claim', { rows, ...at }),
+    claimDue: (what) => run('deliveries.claimDue', what),
     settle: (ends) => run('deliveries.settle', ends),
+    release: (attempt) => run('deliveries.release', attempt),
     redeliver: (at) => run('deliveries.redeliver', at),
     deleteBefore: (time, limit) => run('deliveries.deleteBefore', { time, limit }),
   };
@@ -174,4 +174,11 @@ async function deleteFunction(run: RunOperation, at: { projectId: string; id: st
   let deleted = DELETED_AT_ONCE;
   while (deleted === DELETED_AT_ONCE) deleted = await run('functions.deleteExecutions', { ...at, limit: DELETED_AT_ONCE });
   return run('functions.delete', at);
+}
+
+/** Its deliveries go first and in pieces, as the executions of a function do. */
+async function deleteWebhook(run: RunOperation, { projectId, id }: { projectId: string; id: string }): Promise<boolean> {
+  let deleted = DELETED_AT_ONCE;
+  while (deleted === DELETED_AT_ONCE) deleted = await run('deliveries.deleteOf', { projectId, webhookId: id, limit: DELETED_AT_ONCE });
+  return run('webhooks.delete', { projectId, id });
 }

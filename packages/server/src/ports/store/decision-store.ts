@@ -1,8 +1,8 @@
 /**
- * The ledger of why something ran, or did not: one short line per decision about an execution, a schedule's tick or an
- * event, written in the commit that carries the decision out.
+ * The ledger of why something ran, or did not: one short line per decision about an execution, a schedule's tick, an
+ * event or a webhook, written in the commit that carries the decision out.
  */
-export type DecisionSubject = 'execution' | 'schedule' | 'event';
+export type DecisionSubject = 'execution' | 'schedule' | 'event' | 'webhook';
 
 export interface NewDecision {
   readonly at: number;

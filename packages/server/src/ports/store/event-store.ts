@@ -9,7 +9,7 @@ import type { NewJob } from './job-store.ts';
 import type { DeliveryRow } from './webhook-store.ts';
 
 export interface EventRow {
-  /** With the source it names the event in its project for ever. */
+  /** With the source it names the event in its project, for as long as it is kept. */
   readonly id: string;
   readonly createdAt: number;
   readonly updatedAt: number;

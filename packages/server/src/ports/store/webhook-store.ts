@@ -26,9 +26,11 @@ export interface WebhookRow extends Row {
   readonly verify: WebhookVerification | null;
   /** A JSON list, the newest first, sealed by the vault. */
   readonly secrets: string;
+  /** Since when it has taken nothing that was sent to it; null: it took the last one, or was never sent anything. */
+  readonly failingSince: number | null;
 }
 export type WebhookChange = Partial<
-  Pick<WebhookRow, 'name' | 'enabled' | 'url' | 'events' | 'hearsExecutions' | 'verify' | 'secrets' | 'updatedAt'>
+  Pick<WebhookRow, 'name' | 'enabled' | 'url' | 'events' | 'hearsExecutions' | 'verify' | 'secrets' | 'failingSince' | 'updatedAt'>
 >;
 
 export interface WebhookStore {
@@ -38,7 +40,7 @@ export interface WebhookStore {
   list(projectId: string, query: ListQuery): Promise<Page<WebhookRow>>;
   /** @returns the changed row, or null where there is none */
   update(projectId: string, id: string, change: WebhookChange): Promise<WebhookRow | null>;
-  /** With its deliveries. @returns whether there was one */
+  /** With its deliveries, of which there may be millions: others write between them. @returns whether there was one */
   delete(projectId: string, id: string): Promise<boolean>;
   /** All enabled ones of a project that events are sent to. */
   sending(projectId: string): Promise<readonly WebhookRow[]>;
@@ -70,18 +72,32 @@ export interface DeliveryEnd extends Pick<DeliveryRow, 'id' | 'attempt' | 'statu
   readonly now: number;
 }
 
+export interface DeliveryClaim {
+  readonly now: number;
+  readonly until: number;
+  /** At most so many in all. */
+  readonly limit: number;
+  /** So many of one webhook, what the caller has under way of it included; one of a webhook that is failing. */
+  readonly perWebhook: number;
+  readonly running: readonly (Pick<DeliveryRow, 'projectId' | 'webhookId'> & { readonly count: number })[];
+}
+
+/** For so long what waits for a disabled webhook goes on waiting; afterwards it is claimed, and so comes to its end. */
+export const DISABLED_WAIT_MS = 86_400_000;
+
+/** So many deliveries may wait for one webhook. Those beyond are stored as failed: a receiver that is away must not fill the store. */
+export const WAITING_MAX = 10_000;
+export const TOO_MANY_WAIT = `${WAITING_MAX} deliveries wait for this webhook already`;
+
 export interface DeliveryStore {
   get(projectId: string, webhookId: string, id: string): Promise<DeliveryRow | null>;
   list(projectId: string, webhookId: string, query: ListQuery): Promise<Page<DeliveryRow>>;
-  /** Those whose time has come, longest waiting first, but for those of some webhooks (`projectId/webhookId`). */
-  due(now: number, limit: number, except: readonly string[]): Promise<readonly DeliveryRow[]>;
-  /** Begins the next attempt of those that nobody has touched since they were read; theirs alone until `until`. */
-  claim(
-    rows: readonly Pick<DeliveryRow, 'id' | 'attempt'>[],
-    at: { readonly now: number; readonly until: number },
-  ): Promise<readonly DeliveryRow[]>;
+  /** Begins the next attempt of those whose time has come, longest waiting first; they are the caller's alone until `until`. */
+  claimDue(what: DeliveryClaim): Promise<readonly DeliveryRow[]>;
   /** @returns per end whether its attempt was still the last one */
   settle(ends: readonly DeliveryEnd[]): Promise<readonly boolean[]>;
+  /** Takes back an attempt in which nothing was sent: due at once, its try not spent. Nothing where it is not the last one. */
+  release(attempt: Pick<DeliveryRow, 'id' | 'attempt'> & { readonly now: number }): Promise<void>;
   /** Makes it due now, with all its tries. @returns null where there is none */
   redeliver(at: {
     readonly projectId: string;

@@ -20,12 +20,15 @@ export interface SentEvent {
   readonly isNew: boolean;
 }
 
+/** How an event came in, where nobody stands behind it as its sender. */
+export interface CameVia extends Pick<EventRow, 'origin' | 'hops'> {}
+
 export interface Events {
   /**
    * When this resolves the events are on disk; each starts every function that listens to it once.
    * @throws {PlatformError} `execution_hops_exceeded`, `store_unavailable`
    */
-  send(projectId: string, events: readonly CloudEvent[], sender: Principal, origin?: EventRow['origin']): Promise<readonly SentEvent[]>;
+  send(projectId: string, events: readonly CloudEvent[], sender: Principal, via?: CameVia): Promise<readonly SentEvent[]>;
   list(projectId: string, query: ListQuery): Promise<Page<EventRow>>;
   /** With what was decided about it. @throws {PlatformError} `event_not_found` */
   get(projectId: string, source: string, id: string): Promise<{ readonly row: EventRow; readonly decisions: readonly NewDecision[] }>;
@@ -63,12 +66,12 @@ export function createEvents(options: EventsOptions): Events {
   const deliveryListeners: (() => void)[] = [];
   const events: Events = {
     // oxlint-disable-next-line max-params -- what, from whom, and how it came in
-    async send(projectId, given, sender, origin) {
-      const hops = hopsAfter(sender);
+    async send(projectId, given, sender, via) {
+      const hops = via?.hops ?? hopsAfter(sender);
       if (hops > limits.hops)
         throw new PlatformError('execution_hops_exceeded', `Cannot send an event: ${hops} functions stand between it and its first cause.`);
       const now = clock.now();
-      const rows = given.map((event) => rowOf(event, { projectId, now, hops, sender, origin }));
+      const rows = given.map((event) => rowOf(event, { projectId, now, hops, sender, origin: via?.origin }));
       const answers = await store.events.append(rows);
       if (answers.some(Boolean)) events.stored();
       return rows.map(({ id, source }, index) => ({ id, source, isNew: answers[index] === true }));

@@ -3,6 +3,7 @@ import { PlatformError, isCustomId } from '@martlet/protocol';
 import { eventPatternProblem } from '../../domain/events/event-pattern.ts';
 import type { WebhookVerification } from '../../domain/webhooks/inbound-event.ts';
 import type { ListQuery, Page, Store } from '../../ports/store.ts';
+import type { NewDecision } from '../../ports/store/decision-store.ts';
 import type { DeliveryRow, WebhookRow } from '../../ports/store/webhook-store.ts';
 import type { Clock } from '../../ports/system/clock.ts';
 import type { Ids } from '../../ports/system/ids.ts';
@@ -46,6 +47,9 @@ export interface Webhooks {
   /** @throws {PlatformError} `webhook_not_found` */
   deliveries(projectId: string, id: string, query: ListQuery): Promise<Page<DeliveryRow>>;
   /** @throws {PlatformError} `webhook_not_found` */
+  /** What was decided about it, the newest in their order. @throws {PlatformError} `webhook_not_found` */
+  decisions(projectId: string, id: string): Promise<readonly NewDecision[]>;
+  /** @throws {PlatformError} `webhook_not_found` */
   delivery(projectId: string, id: string, deliveryId: string): Promise<DeliveryRow>;
   /** Sends it again, now and with all its attempts. @throws {PlatformError} `webhook_not_found`, `event_not_found` when its event is past retention */
   redeliver(projectId: string, id: string, deliveryId: string): Promise<DeliveryRow>;
@@ -54,7 +58,7 @@ export interface Webhooks {
 }
 
 export interface WebhooksOptions {
-  readonly store: Pick<Store, 'webhooks' | 'deliveries' | 'events'>;
+  readonly store: Pick<Store, 'webhooks' | 'deliveries' | 'events' | 'decisions'>;
   readonly vault: Vault;
   readonly sender: Pick<WebSender, 'urlProblem'>;
   readonly clock: Clock;
@@ -84,6 +88,7 @@ export function createWebhooks({ store, vault, sender, clock, ids, changes }: We
         hearsExecutions: false,
         verify: input.verify ?? null,
         secrets: sealSecrets(vault, { projectId, id }, [secret]),
+        failingSince: null,
       });
       await store.webhooks.insert(row);
       announce(projectId);
@@ -101,17 +106,25 @@ export function createWebhooks({ store, vault, sender, clock, ids, changes }: We
     async update(projectId, id, input) {
       const old = await webhooks.get(projectId, id);
       const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-      const { name, enabled, url, events, hearsExecutions, verify } = checked(sender, { ...old, ...given });
-      const change = { name, enabled, url, events, hearsExecutions, verify, updatedAt: clock.now() };
-      const row = await store.webhooks.update(projectId, id, change);
+      const { hearsExecutions } = checked(sender, { ...old, ...given });
+      // Nothing but what was given: somebody else may have changed the rest meanwhile.
+      const row = await store.webhooks.update(projectId, id, {
+        ...given,
+        ...(input.events !== undefined && { hearsExecutions }),
+        // What is enabled anew, or sent elsewhere, begins anew.
+        ...((input.enabled === true || input.url !== undefined) && { failingSince: null }),
+        updatedAt: clock.now(),
+      });
       if (row === null) throw notFound('Webhook', id);
       announce(projectId);
       return row;
     },
 
     async delete(projectId, id) {
-      if (!(await store.webhooks.delete(projectId, id))) throw notFound('Webhook', id);
+      // Nothing comes in while its deliveries are deleted; and what a crash leaves of it can be deleted again.
+      if ((await store.webhooks.update(projectId, id, { enabled: false })) === null) throw notFound('Webhook', id);
       announce(projectId);
+      await store.webhooks.delete(projectId, id);
     },
 
     async changeSecret(projectId, id, { secret = freshSecret(), keepOld }) {
@@ -127,6 +140,11 @@ export function createWebhooks({ store, vault, sender, clock, ids, changes }: We
     async deliveries(projectId, id, query) {
       await webhooks.get(projectId, id);
       return store.deliveries.list(projectId, id, query);
+    },
+
+    async decisions(projectId, id) {
+      await webhooks.get(projectId, id);
+      return store.decisions.list({ projectId, subject: 'webhook', subjectId: id, limit: DECISIONS_SHOWN });
     },
 
     async delivery(projectId, id, deliveryId) {
@@ -151,6 +169,7 @@ export function createWebhooks({ store, vault, sender, clock, ids, changes }: We
   return webhooks;
 }
 
+const DECISIONS_SHOWN = 1000;
 const EVENTS_MAX = 100;
 /** Part of the names of its events. */
 const INBOUND_NAME = /^[A-Za-z0-9_-]{1,64}$/;

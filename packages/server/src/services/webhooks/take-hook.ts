@@ -18,7 +18,7 @@ export interface Hooks {
   admit(clientIp: string): void;
   /**
    * When this resolves the event is on disk. The same request again is the same event.
-   * @throws {PlatformError} `webhook_signature_invalid`, the same for every reason and for ids that nobody has; then `event_invalid`
+   * @throws {PlatformError} `webhook_signature_invalid`, the same for every reason and for ids that nobody has; then `event_invalid`, `execution_hops_exceeded`
    */
   take(projectId: string, webhookId: string, delivery: Delivery): Promise<SentEvent>;
 }
@@ -57,14 +57,14 @@ export function createHooks({ store, vault, events, clock, log, rate }: HooksOpt
       const row = await store.webhooks.get(projectId, webhookId);
       if (!isTaken(row)) throw refusal();
       verify(row, delivery);
-      const event = readInbound({
+      const { event, hops } = readInbound({
         name: row.name,
         source: `/webhooks/${row.id}`,
         verify: row.verify,
         delivery,
         bodyHash: createHash('sha256').update(delivery.body).digest('hex'),
       });
-      const [sent] = await events.send(projectId, [event], anonymous, 'webhook');
+      const [sent] = await events.send(projectId, [event], anonymous, { origin: 'webhook', hops });
       if (sent === undefined) throw new Error('An event was sent, and none was accepted');
       return sent;
     },

@@ -1,8 +1,8 @@
 /** Reads JSON from public addresses: resolves a name, checks what it means, and dials exactly that. */
-import { request as requestPlain, type IncomingMessage } from 'node:http';
-import { request as requestTls } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import type { WebReader } from '../../../ports/web-reader.ts';
-import { createOpenAddresses, fixedLookup, type Address, type OpenAddressesOptions } from './open-addresses.ts';
+import { ask, orAborted } from './ask.ts';
+import { createOpenAddresses, type OpenAddressesOptions } from './open-addresses.ts';
 
 const TIMEOUT_MS = 5000;
 const BYTES_MAX = 1_048_576;
@@ -16,32 +16,17 @@ export function createWebReader(options: OpenAddressesOptions): WebReader {
       const cannot = (reason: string, cause?: unknown) => new Error(`Cannot read ${url.origin}${url.pathname}: ${reason}`, { cause });
       const problem = addresses.urlProblem(url);
       if (problem !== undefined) throw cannot(problem);
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
       try {
-        return await read(url, await addresses.of(url));
+        const open = await orAborted(addresses.of(url), signal);
+        const headers = { accept: 'application/json', 'accept-encoding': 'identity' };
+        return await readWhole(await ask(url, open, { headers, signal }));
       } catch (error) {
+        if (signal.aborted) throw cannot(`no answer within ${TIMEOUT_MS} ms`, error);
         throw cannot(error instanceof Error ? error.message : String(error), error);
       }
     },
   };
-}
-
-function read(url: URL, addresses: readonly Address[]): Promise<unknown> {
-  const request = url.protocol === 'https:' ? requestTls : requestPlain;
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      url,
-      {
-        agent: false,
-        headers: { accept: 'application/json', 'accept-encoding': 'identity' },
-        signal,
-        lookup: fixedLookup(addresses),
-      },
-      (response) => readWhole(response).then(resolve, reject),
-    );
-    sent.on('error', (error) => reject(signal.aborted ? new Error(`no answer within ${TIMEOUT_MS} ms`) : error));
-    sent.end();
-  });
 }
 
 async function readWhole(response: IncomingMessage): Promise<unknown> {

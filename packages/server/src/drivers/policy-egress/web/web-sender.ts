@@ -1,10 +1,12 @@
 /** Posts webhooks to public addresses. Of the answer the status is all that is kept. */
-import { request as requestPlain, type IncomingMessage } from 'node:http';
-import { request as requestTls } from 'node:https';
-import type { WebPost, WebSender } from '../../../ports/web-sender.ts';
-import { createOpenAddresses, fixedLookup, type Address, type OpenAddressesOptions } from './open-addresses.ts';
+import type { IncomingMessage } from 'node:http';
+import { finished } from 'node:stream';
+import type { WebSender } from '../../../ports/web-sender.ts';
+import { ask, orAborted } from './ask.ts';
+import { createOpenAddresses, type OpenAddressesOptions } from './open-addresses.ts';
 
 const DRAINED_BYTES = 65_536;
+const DRAINED_MS = 1000;
 
 export function createWebSender(options: OpenAddressesOptions): WebSender {
   const addresses = createOpenAddresses(options);
@@ -22,7 +24,12 @@ export function createWebSender(options: OpenAddressesOptions): WebSender {
       // The name servers may be as slow as the receiver: both together have the time of one attempt.
       const signal = AbortSignal.any([post.signal, AbortSignal.timeout(post.timeoutMs)]);
       try {
-        return await send(url, await orAborted(addresses.of(url), signal), { ...post, signal });
+        const open = await orAborted(addresses.of(url), signal);
+        const headers = { ...post.headers, 'content-length': post.body.byteLength };
+        const response = await ask(url, open, { method: 'POST', headers, body: post.body, signal });
+        // Only now its socket is gone, and what is counted as under way is what is open.
+        await drained(response);
+        return response.statusCode ?? 0;
       } catch (error) {
         if (post.signal.aborted) throw post.signal.reason;
         if (signal.aborted) throw new Error(`no answer within ${post.timeoutMs} ms`, { cause: error });
@@ -32,42 +39,18 @@ export function createWebSender(options: OpenAddressesOptions): WebSender {
   };
 }
 
-function send(url: URL, addresses: readonly Address[], { headers, body, signal }: WebPost): Promise<number> {
-  const request = url.protocol === 'https:' ? requestTls : requestPlain;
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      url,
-      {
-        method: 'POST',
-        agent: false,
-        headers: { ...headers, 'content-length': body.byteLength },
-        signal,
-        lookup: fixedLookup(addresses),
-      },
-      (response) => {
-        resolve(response.statusCode ?? 0);
-        drain(response);
-      },
-    );
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}
-
-/** A receiver whose answer is cut off may take that for a failure, and one that never ends is cut off; so is what is late, by the signal. */
-function drain(response: IncomingMessage): void {
+/** A receiver whose answer is cut off may take that for a failure; one that goes on and on is cut off all the same. Its status is known, so the rest cannot fail. */
+function drained(response: IncomingMessage): Promise<void> {
   let bytes = 0;
-  response.on('error', () => response.destroy());
+  const timer = setTimeout(() => response.destroy(), DRAINED_MS);
   response.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > DRAINED_BYTES) response.destroy();
   });
-}
-
-function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  return new Promise((resolve) => {
+    finished(response, () => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 }

@@ -1,4 +1,5 @@
 /** The statements of webhooks by name, for `../operations.ts`. */
+import { claimDueDeliveries } from './claim-deliveries.ts';
 import * as deliveries from './deliveries.ts';
 import * as webhooks from './webhooks.ts';
 
@@ -13,9 +14,10 @@ export const webhookOperations = {
 
   'deliveries.get': { lane: 'point', run: deliveries.getDelivery },
   'deliveries.list': { lane: 'list', run: deliveries.listDeliveries },
-  'deliveries.due': { lane: 'point', run: deliveries.dueDeliveries },
-  'deliveries.claim': { lane: 'write', run: deliveries.claimDeliveries },
+  'deliveries.claimDue': { lane: 'write', run: claimDueDeliveries },
   'deliveries.settle': { lane: 'write', run: deliveries.settleDeliveries },
+  'deliveries.release': { lane: 'write', run: deliveries.releaseDelivery },
   'deliveries.redeliver': { lane: 'write', run: deliveries.redeliver },
+  'deliveries.deleteOf': { lane: 'write', run: deliveries.deleteDeliveriesOf },
   'deliveries.deleteBefore': { lane: 'write', run: deliveries.deleteDeliveriesBefore },
 } as const;

@@ -21,6 +21,7 @@ const codec = createRowCodec<WebhookRow, Insertable<WebhookTable>>({
   hearsExecutions: flag('hears_executions'),
   verify: json('verify'),
   secrets: plain('secrets'),
+  failingSince: plain('failing_since'),
 });
 
 const attributes: AttributeColumns<typeof webhookAttributes> = {

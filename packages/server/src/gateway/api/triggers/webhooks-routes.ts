@@ -7,8 +7,9 @@ import type { ApiContext, ApiEnv, ApiOptions } from '../api-context.ts';
 import { openTo } from '../authorize.ts';
 import { listParams, readList } from '../list-request.ts';
 import { customId, pathId, strictBoolean, text, textList } from '../params.ts';
-import { deliverySchema, webhookSchema } from '../resources.ts';
+import { decisionSchema, deliverySchema, webhookSchema } from '../resources.ts';
 import { answers, jsonBody, noContent } from '../route-answers.ts';
+import { viewDecision } from '../views/decision-view.ts';
 import { viewDelivery, viewWebhook } from '../views/webhook-view.ts';
 
 const tags = ['webhooks'];
@@ -95,6 +96,15 @@ const deliveries = createRoute({
   request: { params, query: z.object(listParams) },
   responses: answers(200, z.object({ total: z.int(), deliveries: z.array(deliverySchema) }), 'A page of deliveries'),
 });
+const decisions = createRoute({
+  method: 'get',
+  path: '/v1/webhooks/{webhookId}/decisions',
+  tags,
+  summary: 'What was decided about a webhook, such as that it was disabled because it failed for days',
+  ...openTo('webhooks.read'),
+  request: { params },
+  responses: answers(200, z.object({ total: z.int(), decisions: z.array(decisionSchema) }), 'The newest decisions, in their order'),
+});
 const getDelivery = createRoute({
   method: 'get',
   path: '/v1/webhooks/{webhookId}/deliveries/{deliveryId}',
@@ -141,6 +151,10 @@ export function addWebhookRoutes(app: OpenAPIHono<ApiEnv>, { webhooks }: Pick<Ap
   app.openapi(deliveries, async (c) => {
     const page = await webhooks.deliveries(...idOf(c), readList(c, deliveryAttributes, c.req.valid('query').total).query);
     return c.json({ total: page.total, deliveries: page.rows.map(viewDelivery) }, 200);
+  });
+  app.openapi(decisions, async (c) => {
+    const found = await webhooks.decisions(...idOf(c));
+    return c.json({ total: found.length, decisions: found.map(viewDecision) }, 200);
   });
   app.openapi(getDelivery, async (c) => c.json(viewDelivery(await webhooks.delivery(...idOf(c), c.req.valid('param').deliveryId)), 200));
   app.openapi(redeliver, async (c) => c.json(viewDelivery(await webhooks.redeliver(...idOf(c), c.req.valid('param').deliveryId)), 202));

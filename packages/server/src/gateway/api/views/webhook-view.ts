@@ -14,6 +14,7 @@ export function viewWebhook(row: WebhookRow, secret = ''): WebhookResource {
     url: row.direction === 'out' ? row.url : `/v1/hooks/${row.projectId}/${row.id}`,
     events: [...row.events],
     verify: row.verify === null ? null : { ...row.verify },
+    failingSince: formatDate(row.failingSince),
     secret,
   };
 }
