@@ -45,13 +45,18 @@ export function watchForTheEnd(): Interruption {
   return watchInterruption(() => process.exit(130));
 }
 
-/** Waits for Ctrl-C or SIGTERM, then lets executions in flight end. */
+/** Waits for Ctrl-C or SIGTERM, then lets executions in flight end. A server that lost its store ends at once: only the next one can open it. */
 export async function serveUntilInterrupted(
   { out }: CommandContext,
   interruption: Interruption,
-  close: () => Promise<void>,
+  { lost, close }: Pick<Platform, 'lost' | 'close'>,
 ): Promise<void> {
-  await interruption.arrived;
+  await Promise.race([aborted(lost), interruption.arrived]);
+  if (lost.aborted) {
+    const { message } = lost.reason as Error;
+    out.warn(`${out.noteStyle.red('✗')} The server ends, since it has lost its store and only a new start can open it. ${message}`);
+    process.exit(1);
+  }
   out.note('Stopping: no new requests, those in flight may end. Ctrl-C again ends at once.');
   await close();
   interruption.stop();
@@ -64,4 +69,11 @@ function parsePort(text: string): number {
   if (!/^\d+$/.test(text) || port > 65_535)
     throw usageError(`Cannot use ${JSON.stringify(text)} as --port: it must be a number from 0 to 65535; 0 takes a free one.`);
   return port;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

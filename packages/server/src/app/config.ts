@@ -152,7 +152,7 @@ export function loadConfig(sources: ConfigSources): Config {
     webhookRetries: settings.webhookRetries ?? WEBHOOK_RETRIES,
     jsrRegistry: settings.jsrRegistry,
     killAt: settings.killAt,
-    drainSeconds: settings.drainSeconds ?? (dev ? 2 : 30),
+    drainSeconds: settings.drainSeconds ?? (dev ? 2 : 20),
     limits: { ...defaultLimits, ...(settings.limits as Partial<Limits>) },
     environment: env,
   };

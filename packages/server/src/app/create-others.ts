@@ -26,9 +26,11 @@ export interface OthersOptions {
   readonly probe: SandboxProbe;
   readonly log: Log;
   readonly isDraining: () => boolean;
+  /** See `Platform.lost`. */
+  readonly lost: AbortSignal;
 }
 
-export function createOthers({ config, services, store, clock, probe, log, isDraining }: OthersOptions): AnswerOthers {
+export function createOthers({ config, services, store, clock, probe, log, lost, isDraining }: OthersOptions): AnswerOthers {
   const api = createApi({
     ...services,
     projects: store.projects,
@@ -47,7 +49,7 @@ export function createOthers({ config, services, store, clock, probe, log, isDra
     wantedTier: config.mode === 'dev' ? probe.tier : config.sandboxTier,
     pool: () => describePool(services.pool.readings()),
   });
-  const health = createHealthRoutes({ version: VERSION, checks, log });
+  const health = createHealthRoutes({ version: VERSION, checks, log, isLost: () => lost.aborted });
   const metrics = createMetricsRoute({
     contentType: services.meter.contentType,
     render: () => services.meter.render(),

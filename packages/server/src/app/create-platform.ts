@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { keyScopes, type Limits } from '@martlet/protocol';
 import { createDiskTrees } from '../drivers/disk-trees/disk-trees.ts';
 import { createEsbuildBuilder } from '../drivers/esbuild-builder/esbuild-builder.ts';
-import { createPolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
+import { createPolicyEgress, type PolicyEgress } from '../drivers/policy-egress/policy-egress.ts';
 import { createWebReader } from '../drivers/policy-egress/web/web-reader.ts';
 import { createWebSender } from '../drivers/policy-egress/web/web-sender.ts';
 import { createPinoLog } from '../drivers/system/pino-log.ts';
@@ -14,9 +14,12 @@ import { listen, type Listener } from '../gateway/listen.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Log } from '../ports/system/log.ts';
 import type { SandboxProbe, Tier } from '../ports/sandbox.ts';
+import type { Store } from '../ports/store.ts';
 import { createCallerRate } from '../services/identity/caller-rate.ts';
 import { lastingKey } from '../services/project-key.ts';
-import { startRecovery } from '../services/upkeep/recovery.ts';
+import { startRecovery, type RecoveryOptions } from '../services/upkeep/recovery.ts';
+import { createSharedClock } from '../services/upkeep/shared-clock.ts';
+import type { Clock } from '../ports/system/clock.ts';
 import type { Config } from './config.ts';
 import { createOthers } from './create-others.ts';
 import { assertTier, chooseSandbox } from './create-sandbox.ts';
@@ -24,7 +27,7 @@ import { createServices, PLATFORM_HOST, type PlatformServices } from './create-s
 import { killingStorage } from './kill-at.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
 import { openStorage } from './storage/open-storage.ts';
-import { prepareServerFiles, readClient } from './server-files.ts';
+import { prepareServerFiles, readClient, type ServerFiles } from './server-files.ts';
 import { VERSION } from './version.ts';
 
 /** A running server. */
@@ -39,6 +42,8 @@ export interface Platform {
   readonly tier: Tier;
   readonly probe: SandboxProbe;
   readonly services: PlatformServices;
+  /** Aborts, with the reason, when the store is lost until a new process opens it: whoever started this one should end it. */
+  readonly lost: AbortSignal;
   /** Refuses new work, lets executions end for as long as configured, then stops everything. Idempotent. */
   close(): Promise<void>;
 }
@@ -65,29 +70,28 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   closers.push(() => sandbox.close());
   if (config.mode === 'serve') assertTier(probe, config.sandboxTier);
   await sandbox.sweep();
-  const opened = await openStorage({ config, folder, files, log, nodeId: createSystemIds(clock).next() }, closers);
+  const serverId = createSystemIds(clock).next();
+  const lost = new AbortController();
+  const onFatal = (error: Error): void => lost.abort(error);
+  const opened = await openStorage({ config, folder, files, log, nodeId: serverId, onFatal }, closers);
   const storage = killingStorage(opened, config.killAt);
   const { store, artifacts } = storage;
+  const sharedClock = storage.shared ? await readSharedClock({ store, clock, log }, closers) : clock;
   // The proxy is there before what counts its denials.
   const counting: { meter?: PlatformServices['meter'] } = {};
-  const egress = await createPolicyEgress({
-    ...egressOptions(config),
-    socketPath: folder.egressSocket,
-    log,
-    onDenied: (count) => counting.meter?.egressDenied(count),
-    ...(files.egressThread && { threadUrl: files.egressThread }),
-  });
-  closers.push(() => egress.close());
+  const egress = await startEgress(config, { folder, files, log, onDenied: (count) => counting.meter?.egressDenied(count) }, closers);
 
   const services = createServices({
     config,
     folder,
     log,
     clock,
+    sharedClock,
     sandbox,
     egress,
     ...storage,
     ids: createSystemIds(clock),
+    serverId,
     builder: createBuilder(config, folder, log),
     web: createWebReader({ privateHosts: config.oidcPrivateHosts, extraDenied: config.egressDeny }),
     webSender: createWebSender({ privateHosts: config.webhookPrivateHosts, extraDenied: config.egressDeny }),
@@ -95,25 +99,19 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
   });
   counting.meter = services.meter;
   closers.push(() => services.close());
-  const recovery = await startRecovery({ store, builds: services.builds, clock, log, shared: storage.shared });
-  closers.push(() => recovery.stop());
+  await takePlace(services, { store, clock, log, shared: storage.shared, serverId }, closers);
   await store.projects.ensure({ id: config.defaultProject, name: config.defaultProject, createdAt: clock.now(), updatedAt: clock.now() });
   const apiKey = await openingKey(config, folder, services);
 
   let closing: Promise<void> | undefined;
-  const others = createOthers({ config, services, store, clock, probe, log, isDraining: () => closing !== undefined });
+  const others = createOthers({ config, services, store, clock, probe, log, lost: lost.signal, isDraining: () => closing !== undefined });
   const listener = await listen({ host: config.host, port: config.port, functions: createGateway(config, services, log), others });
   closers.push(() => listener.close());
   egress.setPlatform([{ host: PLATFORM_HOST, port: PLATFORM_PORT }, ...ownNames(config, listener.port)], {
     host: loopbackOf(config.host),
     port: listener.port,
   });
-  void services.pool.warmUp();
-  await services.telling.refresh();
-  await services.queue.dispatcher.start();
-  services.scheduler.start();
-  services.eventDispatcher.start();
-  services.deliveryLoop.start();
+  await startWork(services);
 
   return {
     url: `http://${hostInUrl(config.host)}:${listener.port}`,
@@ -124,11 +122,57 @@ async function assemble(config: Config, folder: DataFolder, closers: (() => unkn
     tier: probe.tier,
     probe,
     services,
+    lost: lost.signal,
     close: () => (closing ??= drainAndClose(config, { listener, services, closers })),
   };
 }
 
-const egressOptions = ({ egressDeny, egressAllow }: Config) => ({ extraDenied: egressDeny, opened: egressAllow });
+async function startEgress(
+  config: Config,
+  { folder, files, log, onDenied }: { folder: DataFolder; files: ServerFiles; log: Log; onDenied: (count: number) => void },
+  closers: (() => unknown)[],
+): Promise<PolicyEgress> {
+  const egress = await createPolicyEgress({
+    extraDenied: config.egressDeny,
+    opened: config.egressAllow,
+    socketPath: folder.egressSocket,
+    log,
+    onDenied,
+    ...(files.egressThread && { threadUrl: files.egressThread }),
+  });
+  closers.push(() => egress.close());
+  return egress;
+}
+
+/** Joins the nodes before it looks whether it is alone, and before anything of its own can run: whoever is not on the list counts as dead. */
+async function takePlace(
+  { queue, builds }: PlatformServices,
+  options: Omit<RecoveryOptions, 'builds'>,
+  closers: (() => unknown)[],
+): Promise<void> {
+  await queue.dispatcher.join();
+  const recovery = await startRecovery({ ...options, builds });
+  closers.push(() => recovery.stop());
+}
+
+async function startWork(services: PlatformServices): Promise<void> {
+  void services.pool.warmUp();
+  await services.telling.refresh();
+  await services.queue.dispatcher.start();
+  services.scheduler.start();
+  services.eventDispatcher.start();
+  services.deliveryLoop.start();
+}
+
+async function readSharedClock(
+  { store, clock, log }: { store: Store; clock: Clock; log: Log },
+  closers: (() => unknown)[],
+): Promise<Clock> {
+  const shared = createSharedClock({ nodes: store.nodes, clock, log });
+  closers.push(() => shared.stop());
+  await shared.read();
+  return shared;
+}
 
 function createBuilder(config: Config, folder: DataFolder, log: Log): Builder {
   return createEsbuildBuilder({

@@ -1,5 +1,6 @@
 /** Puts the queue together: what accepts, what takes and runs, what writes the ends. */
 import { hostname } from 'node:os';
+import { nodeIdOf } from '../domain/queue/node-id.ts';
 import { createEnqueue, type Enqueue } from '../services/queue/enqueue.ts';
 import { createJobRunner } from '../services/queue/run-job.ts';
 import { createSettler } from '../services/queue/settler.ts';
@@ -19,10 +20,12 @@ export interface Queue {
 const CLOSE_MS_MAX = 10_000;
 
 export function createQueue(
-  { config, store, clock, ids, log }: Pick<Drivers, 'config' | 'store' | 'clock' | 'ids' | 'log'>,
+  { config, store, sharedClock: clock, ids, log, serverId }: Pick<Drivers, 'config' | 'store' | 'sharedClock' | 'ids' | 'log' | 'serverId'>,
   { invoke, routes, users }: { readonly invoke: Invoke; readonly routes: FunctionRoutes; readonly users: UserPrincipals },
 ): Queue {
   const { jobs, nodes } = store;
+  let joins = 0;
+  const closing = new AbortController();
   const settler = createSettler({ jobs, log });
   const runner = createJobRunner({
     invoke,
@@ -33,6 +36,7 @@ export function createQueue(
     log,
     userToken: (projectId, userId) => users.tokenFor(projectId, userId),
     random: Math.random,
+    closing: closing.signal,
   });
   const dispatcher = createDispatcher({
     jobs,
@@ -43,7 +47,7 @@ export function createQueue(
     clock,
     log,
     capacity: config.limits.asyncConcurrency,
-    node: { name: `${hostname()} ${process.pid}`, newId: () => ids.next() },
+    node: { name: `${hostname()} ${process.pid}`, newId: () => nodeIdOf(serverId, ++joins) },
   });
   const enqueue = createEnqueue({
     jobs,
@@ -59,6 +63,7 @@ export function createQueue(
     async close() {
       await settler.flush();
       await dispatcher.close(CLOSE_MS_MAX);
+      closing.abort();
     },
   };
 }

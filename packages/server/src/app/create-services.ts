@@ -53,7 +53,11 @@ export interface Drivers {
   readonly folder: DataFolder;
   readonly log: Log;
   readonly clock: Clock;
+  /** For times that are compared with those of other servers. */
+  readonly sharedClock: Clock;
   readonly ids: Ids;
+  /** Of this process among those that share the store. */
+  readonly serverId: string;
   readonly store: Store;
   readonly sandbox: Sandbox;
   readonly egress: Egress;
@@ -75,7 +79,7 @@ const PLATFORM_ORIGIN = `http://${PLATFORM_HOST}`;
 const DELIVERIES_CLOSE_MS = 5000;
 
 export function createServices(given: Drivers) {
-  const { config, log, clock, builder } = given;
+  const { config, log, clock, sharedClock, builder } = given;
   const changes = createChanges(given.hints);
   const onStored = (): void => events.stored();
   const telling = createTellingStore({ ...given, changes, views: newsViews, onStored });
@@ -120,7 +124,7 @@ export function createServices(given: Drivers) {
   const scheduler = createScheduler({ schedules, log });
   const findFunction = finderOf(invocation.routes);
   const executions = createExecutions({ store, findFunction, invoke, enqueue: queue.enqueue, clock, limits: config.limits });
-  const retention = startRetention({ store, clock, log, days: config.limits.retentionDays });
+  const retention = startRetention({ store, clock: sharedClock, log, days: config.limits.retentionDays });
   return {
     ...control,
     ...invocation,
@@ -159,14 +163,14 @@ function finderOf(routes: FunctionRoutes) {
 
 /** What people manage. */
 function createControl(
-  { config, log, clock, ids, store, artifacts, vault, builder }: Drivers,
+  { config, log, clock, sharedClock, ids, store, artifacts, vault, builder }: Drivers,
   { changes, meter, news }: { changes: Changes; meter: Meter; news: PlatformNews },
 ) {
   const { limits } = config;
   const shared = createSharedArtifacts({ artifacts, deployments: store.deployments });
   const onEnded = ({ error, buildMs }: DeploymentRow): void => meter.buildEnded(error, buildMs);
-  const builds = createBuilds({ store, artifacts, shared, builder, clock, changes, news, limits, log, onEnded });
-  const deployments = createDeployments({ store, artifacts, shared, builds, clock, ids, changes, news, limits });
+  const builds = createBuilds({ store, artifacts, shared, builder, clock: sharedClock, changes, news, limits, log, onEnded });
+  const deployments = createDeployments({ store, artifacts, shared, builds, clock: sharedClock, ids, changes, news, limits });
   return {
     builds,
     deployments,
@@ -179,7 +183,7 @@ function createControl(
 
 /** What executes. */
 function createInvocation(drivers: Drivers, changes: Changes, { variables, meter }: { variables: Variables; meter: Meter }) {
-  const { config, log, clock, ids, store, artifacts, egress, trees } = drivers;
+  const { config, log, sharedClock, ids, store, artifacts, egress, trees } = drivers;
   const { limits } = config;
   const pool = createWorkerPool({ ...poolSettings(drivers), ...coldStartCounters(meter) });
   const targetOf = createDeploymentCode({
@@ -194,14 +198,14 @@ function createInvocation(drivers: Drivers, changes: Changes, { variables, meter
   const routes = createFunctionRoutes({ store, changes });
   const inputs = createFunctionInputs({ artifacts, pool, log, targetOf });
   const catalog = createCatalog({ functions: store.functions, routes, inputs, changes });
-  const recorder = createRecorder({ executions: store.executions, log });
+  const recorder = createRecorder({ executions: store.executions, log, serverId: drivers.serverId });
   const admission = createAdmission(limits);
   const invoke = createInvoke({
     routes,
     admission,
     pool,
     recorder,
-    clock,
+    clock: sharedClock,
     ids,
     limits,
     platformUrl: PLATFORM_ORIGIN,

@@ -241,6 +241,8 @@ export interface ExecutionRow extends Row {
 export interface ExecutionWrite {
   readonly row: ExecutionRow;
   readonly lines: readonly LogLine[];
+  /** The server that runs it. Stores that several servers share keep it of the first write. */
+  readonly serverId?: string;
   /** Events to store in the same commit. */
   readonly told?: readonly EventRow[];
 }
@@ -248,7 +250,7 @@ export interface ExecutionWrite {
 export interface ExecutionStore {
   /**
    * Writes a batch in one commit, whole or not at all, and resolves when it is durable. A row whose id is known is replaced, unless its
-   * stored status is terminal and the new one is not: a late writer never reopens an execution.
+   * stored status is terminal: the first end stays, and who comes later adds neither lines nor events.
    */
   write(batch: readonly ExecutionWrite[]): Promise<void>;
   /** Within one function. */
@@ -261,9 +263,9 @@ export interface ExecutionStore {
   lines(id: string): Promise<readonly LogLine[]>;
   delete(projectId: string, functionId: string, id: string): Promise<boolean>;
   /**
-   * Fails executions that are waiting or processing and are no jobs, after a crash: all of them, or with `graceMs` those
-   * that are `graceMs` older than anything that may still run: one waits at most as long as its function may run, and
-   * then runs. @returns how many
+   * Fails executions that are waiting or processing and are no jobs, after a crash: all of them, or with `graceMs` those of servers
+   * that are not on the list of nodes, and of unknown servers those that are `graceMs` older than anything that may still run: one
+   * waits at most as long as its function may run, and then runs. @returns how many
    */
   failInterrupted(endedAt: number, graceMs?: number): Promise<number>;
   /** Deletes executions that ended before a time, at most `limit` per call. @returns how many */

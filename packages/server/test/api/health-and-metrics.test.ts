@@ -21,9 +21,11 @@ async function open(options: Partial<ReadinessOptions> = {}) {
     isDraining: () => false,
     ...options,
   });
-  const routes = createHealthRoutes({ version: '1', checks, log });
+  let isLost = false;
+  const routes = createHealthRoutes({ version: '1', checks, log, isLost: () => isLost });
   return {
     store,
+    lose: () => (isLost = true),
     ready: async () => json(await routes.fetch(new Request('http://x/health/ready'))),
     live: async () => json(await routes.fetch(new Request('http://x/health/live'))),
   };
@@ -31,6 +33,13 @@ async function open(options: Partial<ReadinessOptions> = {}) {
 const json = async (response: Response) => ({
   status: response.status,
   body: (await response.json()) as { status: string; checks?: { name: string; ok: boolean; detail: string }[] },
+});
+
+test('a server that only a new start can mend is not alive', async () => {
+  const { live, lose } = await open();
+  expect(await live()).toMatchObject({ status: 200, body: { status: 'pass' } });
+  lose();
+  expect(await live()).toMatchObject({ status: 503, body: { status: 'fail' } });
 });
 
 test('a server that can do its work is ready', async () => {

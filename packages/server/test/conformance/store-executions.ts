@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { ExecutionStatus } from '@martlet/protocol';
 import type { ExecutionRow, Store } from '../../src/ports/store.ts';
 import { hostileTexts } from '../support/hostile-texts.ts';
-import { aFunction, anExecution, aQuery, aWrite } from '../support/rows.ts';
+import { aFunction, anEvent, anExecution, aQuery, aWrite } from '../support/rows.ts';
 
 export function testExecutions(store: () => Store): void {
   const get = (row: ExecutionRow) => store().executions.get(row.projectId, row.functionId, row.id);
@@ -49,7 +49,7 @@ export function testExecutions(store: () => Store): void {
     const completed = anExecution({ id: 'grows', projectId: 'grows', status: 'completed', deploymentId: 'later', updatedAt: 9 });
     await store().executions.write([{ row: waiting, lines: [] }]);
     await store().executions.write([aWrite({ ...waiting, status: 'processing' }, 'one', 'two')]);
-    await store().executions.write([aWrite(completed, 'three'), aWrite(completed, 'four')]);
+    await store().executions.write([aWrite({ ...waiting, status: 'processing' }, 'three'), aWrite(completed, 'four')]);
     await expect(get(completed)).resolves.toEqual(completed);
     const lines = await store().executions.lines('grows');
     expect(lines.map((line) => line.text)).toEqual(['one', 'two', 'three', 'four']);
@@ -66,12 +66,34 @@ export function testExecutions(store: () => Store): void {
         await store().executions.write([{ row: ended, lines: [] }]);
         await store().executions.write([aWrite({ ...ended, status: open, responseStatus: 0, endedAt: null }, 'late')]);
         await expect(get(ended)).resolves.toEqual(ended);
-        await expect(store().executions.lines(ended.id)).resolves.toHaveLength(1);
+        await expect(store().executions.lines(ended.id)).resolves.toEqual([]);
       }
     }
-    const corrected = anExecution({ id: 'completed-waiting', projectId: 'ended', status: 'failed', errorCode: 'execution_crashed' });
-    await store().executions.write([{ row: corrected, lines: [] }]);
-    await expect(get(corrected)).resolves.toEqual(corrected);
+  });
+
+  it('keeps the first end of an execution, and of a second one neither lines nor events', async () => {
+    const facts = { id: 'ends-twice', projectId: 'ends-twice' } as const;
+    const interrupted = anExecution({ ...facts, status: 'failed', errorCode: 'execution_interrupted' });
+    const late = aWrite({ ...facts, status: 'completed' }, 'late');
+    const told = anEvent({ id: 'late-end', projectId: 'ends-twice' });
+    await store().executions.write([{ ...aWrite(interrupted, 'first') }]);
+    await store().executions.write([late]);
+    await store().executions.write([late, aWrite({ id: 'ends-beside', projectId: 'ends-twice' }, 'beside')]);
+    await store().executions.write([{ ...late, told: [told] }]);
+    await expect(get(interrupted)).resolves.toEqual(interrupted);
+    const texts = async (id: string) => (await store().executions.lines(id)).map(({ text }) => text);
+    await expect(texts('ends-twice')).resolves.toEqual(['first']);
+    await expect(texts('ends-beside')).resolves.toEqual(['beside']);
+    await expect(store().events.get('ends-twice', told.source, 'late-end')).resolves.toBeNull();
+  });
+
+  it('keeps the first of two ends in one batch', async () => {
+    const facts = { id: 'two-ends', projectId: 'two-ends' } as const;
+    const begun = aWrite({ ...facts, status: 'processing', endedAt: null }, 'one');
+    const first = aWrite({ ...facts, status: 'completed' }, 'two');
+    await store().executions.write([begun, first, aWrite({ ...facts, status: 'failed', errorCode: 'execution_crashed' }, 'three')]);
+    await expect(get(first.row)).resolves.toEqual(first.row);
+    expect((await store().executions.lines('two-ends')).map(({ text }) => text)).toEqual(['one', 'two']);
   });
 
   it('leaves the truth to whoever ended first, however writes are interleaved', async () => {

@@ -308,13 +308,16 @@ describe('sqlite-store: the storage fails', () => {
        parentPort.postMessage([[0, true, null]]);
        parentPort.on('message', () => { throw new Error('broken'); });`,
     );
-    const store = createSqliteStore({ path: freshPath(), log, threadUrl });
+    const fatal: string[] = [];
+    const store = createSqliteStore({ path: freshPath(), log, threadUrl, onFatal: ({ message }) => fatal.push(message) });
     await store.open();
     const calls = [store.keys.count(), store.executions.write([aWrite()]), store.keys.count()];
     for (const result of await Promise.allSettled(calls))
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
     await expect(store.keys.count()).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('broken') });
     expect(errors).toContainEqual(expect.stringContaining('writer thread failed'));
+    // Nobody but a new process can open it anew.
+    expect(fatal).toEqual([expect.stringContaining('broken')]);
     await store.close();
   });
 
@@ -326,12 +329,15 @@ describe('sqlite-store: the storage fails', () => {
     for (let at = 120 * 4096; at < statSync(path).size; at += 4096) writeSync(file, Buffer.alloc(64, 0xee), 0, 64, at);
     closeSync(file);
     const { log, errors } = createLog();
-    const store = createSqliteStore({ path, log });
+    const fatal: string[] = [];
+    const store = createSqliteStore({ path, log, onFatal: ({ message }) => fatal.push(message) });
     await store.open();
     const list = () => store.executions.list('default', 'hello', aQuery({ limit: 2000 }));
     await expect(list()).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('malformed') });
     await expect(list()).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(errors).toEqual([expect.stringContaining('reader thread failed')]);
+    // Which stops nothing but lists.
+    expect(fatal).toEqual([]);
     await store.close();
   });
 

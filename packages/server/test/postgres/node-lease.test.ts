@@ -106,6 +106,25 @@ describe.skipIf(skipped !== undefined)(suiteName('the lease of a node', skipped)
       await store.close();
     }));
 
+  it('is kept by another connection when one is lost with the question that it carries', () =>
+    withStores(1, async ([watcher], url) => {
+      const proxy = await createTcpProxy(Number(new URL(url).port));
+      const far = new URL(url);
+      far.port = String(proxy.port);
+      // Through a pooler nobody watches over connections.
+      far.searchParams.set('pgbouncer', 'true');
+      const store = createPostgresStore({ url: far.toString(), connections: 4 });
+      await store.open();
+      const lease = await store.nodes.join({ id: 'hung', name: 'hung', leaseMs: 6000 });
+      proxy.cutAt('update nodes set lease_until');
+      await wait(7500);
+      expect(lease.lost.aborted).toBe(false);
+      await expect(watcher?.nodes.reap()).resolves.toEqual([]);
+      await lease.leave();
+      await store.close();
+      await proxy.close();
+    }));
+
   it('is refused where the database is away, with the reason', async () => {
     const store = createPostgresStore({ url: 'postgres://nobody@127.0.0.1:1/none' });
     await expect(store.nodes.join({ id: 'x', name: 'x', leaseMs: 1000 })).rejects.toMatchObject({ code: 'store_unavailable' });

@@ -4,9 +4,10 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createPostgresHints } from '../../src/drivers/postgres-hints/postgres-hints.ts';
 import { createPostgresStore } from '../../src/drivers/postgres-store/postgres-store.ts';
+import type { Store } from '../../src/ports/store.ts';
 import { startRecovery } from '../../src/services/upkeep/recovery.ts';
 import { startPlatform, type TestPlatform } from '../platform/start-platform.ts';
-import { aDeployment, aFunction, anExecution } from '../support/rows.ts';
+import { aDeployment, aFunction, anEvent, anExecution, aWrite } from '../support/rows.ts';
 import { suiteName } from '../support/suite-name.ts';
 import { sharedPostgres, whyNoPostgres } from './shared-postgres.ts';
 
@@ -82,6 +83,27 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
     expect(record).toMatchObject({ status: 'completed' });
   });
 
+  it('says on record which node runs an execution that somebody waits for', async () => {
+    await one.deployCode(
+      'lasting',
+      `export default async () => { await new Promise((ok) => setTimeout(ok, 1500)); return new Response(); };`,
+    );
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const answer = one.call('lasting');
+    const nodes = new Set<string>();
+    await until(async () => {
+      const { rows } = await client.query<{ id: string }>(
+        `select nodes.id from nodes join executions on nodes.id like executions.node_id || '.%' where executions.status = 'processing'`,
+      );
+      rows.forEach((row) => nodes.add(row.id));
+      return nodes.size > 0;
+    });
+    expect(nodes.size).toBe(1);
+    expect((await answer).status).toBe(200);
+    await client.end();
+  });
+
   it('runs each accepted execution once, whichever node it was given to', async () => {
     const id = await one.deployCode('counted', `export default () => new Response('ok');`);
     const created = await Promise.all(
@@ -109,6 +131,26 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
     await expect(start(vaultKeys)).rejects.toMatchObject({ code: 'config_invalid' });
   });
 
+  it('is on the list of nodes before it decides on what dead ones left', async () => {
+    const fresh = await server.createDatabase();
+    const store = createPostgresStore({ url: fresh });
+    await store.open();
+    await store.executions.write([aWrite({ id: 'open', status: 'processing', endedAt: null, createdAt: Date.now() - 3_600_000 })]);
+    const client = new pg.Client({ connectionString: fresh });
+    await client.connect();
+    await client.query(`create function note_open() returns trigger language plpgsql as $$ begin
+      new.name = (select count(*) from executions where status = 'processing');
+      return new;
+    end $$`);
+    await client.query('create trigger note_open before insert on nodes for each row execute function note_open()');
+    const node = await startPlatform({ databaseUrl: fresh, artifacts: 'database', vaultKeys });
+    await expect(store.nodes.list()).resolves.toMatchObject([{ name: '1' }]);
+    await until(async () => (await store.executions.find('default', 'open'))?.status === 'failed');
+    await node.close();
+    await client.end();
+    await store.close();
+  });
+
   it('makes one first key, however many nodes start on an empty database', async () => {
     const empty = await server.createDatabase();
     const nodes = await Promise.all(
@@ -122,30 +164,84 @@ describe.skipIf(skipped !== undefined)(suiteName('several nodes on one database'
 });
 
 describe.skipIf(skipped !== undefined)(suiteName('what dead nodes leave on a shared database', skipped), () => {
-  it('ends at once what ran when no node is left, and beside others only what cannot run any more', async () => {
+  const began = { status: 'processing', endedAt: null } as const;
+  const openStore = async () => {
     const store = createPostgresStore({ url: await server.createDatabase() });
     await store.open();
-    const now = Date.now();
-    const write = (id: string, createdAt: number) =>
-      store.executions.write([{ row: anExecution({ id, status: 'processing', endedAt: null, createdAt }), lines: [] }]);
-    const statusOf = async (id: string) => (await store.executions.find('default', id))?.status;
-    const recovered: boolean[] = [];
-    const options = {
-      store,
-      clock: { now: () => now },
-      log: silent,
-      shared: true,
-      builds: { recover: async ({ alone }: { alone: boolean }) => void recovered.push(alone) },
-    };
-    const lease = await store.nodes.join({ id: 'other', name: 'other', leaseMs: 15_000 });
-    await write('old', now - 3_600_000);
-    await write('young', now - 1000);
-    (await startRecovery(options)).stop();
-    expect([await statusOf('old'), await statusOf('young')]).toEqual(['failed', 'processing']);
+    return store;
+  };
+  /** Of the server "me", in a hurry. */
+  async function recover(store: Store, { looks }: { looks: number }): Promise<boolean[]> {
+    const alone: boolean[] = [];
+    const builds = { recover: async (from: { readonly alone: boolean }) => void alone.push(from.alone) };
+    const options = { store, builds, clock: { now: Date.now }, log: silent, shared: true, serverId: 'me', settleMs: 50, everyMs: 50 };
+    const recovery = await startRecovery(options);
+    await until(async () => alone.length >= looks);
+    recovery.stop();
+    return alone.slice(0, looks);
+  }
+
+  it('builds at its start what was cut off when it is alone, and beside others ends only what cannot run any more', async () => {
+    const store = await openStore();
+    const lease = await store.nodes.join({ id: 'other.1', name: 'other', leaseMs: 15_000 });
+    const mine = await store.nodes.join({ id: 'me.1', name: 'me', leaseMs: 15_000 });
+    await store.executions.write([
+      aWrite({ ...began, id: 'old', createdAt: Date.now() - 3_600_000 }),
+      aWrite({ ...began, id: 'young', createdAt: Date.now() - 1000 }),
+    ]);
+    await expect(recover(store, { looks: 2 })).resolves.toEqual([false, false]);
+    const statuses = await Promise.all(['old', 'young'].map((id) => store.executions.find('default', id)));
+    expect(statuses.map((row) => row?.status)).toEqual(['failed', 'processing']);
     await lease.leave();
-    (await startRecovery(options)).stop();
-    expect(await statusOf('young')).toBe('failed');
-    expect(recovered).toEqual([false, true]);
+    await expect(recover(store, { looks: 2 })).resolves.toEqual([true, false]);
+    await mine.leave();
+    await store.close();
+  });
+
+  it('waits while it is off the list itself, as those that live may be too', async () => {
+    const store = await openStore();
+    await store.executions.write([{ ...aWrite({ ...began, id: 'of-living', createdAt: Date.now() }), serverId: 'living' }]);
+    let looks = 0;
+    const nodes = { ...store.nodes, list: async () => ((looks += 1), store.nodes.list()) };
+    const builds = { recover: async () => undefined };
+    const options = { builds, clock: { now: Date.now }, log: silent, shared: true, serverId: 'me', settleMs: 20, everyMs: 20 };
+    const recovery = await startRecovery({ ...options, store: { ...store, nodes } });
+    await until(async () => looks >= 5);
+    await expect(store.executions.find('default', 'of-living')).resolves.toMatchObject({ status: 'processing' });
+    const living = await store.nodes.join({ id: 'living.2', name: 'living', leaseMs: 15_000 });
+    const mine = await store.nodes.join({ id: 'me.2', name: 'me', leaseMs: 15_000 });
+    const seen = looks;
+    await until(async () => looks >= seen + 5);
+    await expect(store.executions.find('default', 'of-living')).resolves.toMatchObject({ status: 'processing' });
+    await living.leave();
+    await until(async () => (await store.executions.find('default', 'of-living'))?.status === 'failed');
+    recovery.stop();
+    await mine.leave();
+    await store.close();
+  });
+
+  it('ends what a dead node ran, whatever the time limit, and nothing of one that joined anew', async () => {
+    const store = await openStore();
+    await store.functions.insert(aFunction({ id: 'long', path: 'long', timeoutSeconds: 900 }));
+    const begun = { ...began, functionId: 'long', createdAt: Date.now() };
+    const servers = ['me', 'back', 'dead', undefined];
+    const id = (serverId: string | undefined) => `of-${serverId}`;
+    await store.executions.write(
+      servers.map((serverId) => ({ ...aWrite({ ...begun, id: id(serverId) }), ...(serverId !== undefined && { serverId }) })),
+    );
+    const told = anEvent({ id: 'told' });
+    await store.executions.write([{ ...aWrite({ ...begun, id: id('told') }), serverId: 'dead', told: [told] }]);
+    const leases = await Promise.all(['me.1', 'back.2'].map((node) => store.nodes.join({ id: node, name: node, leaseMs: 15_000 })));
+    await recover(store, { looks: 1 });
+    const rows = await Promise.all([...servers, 'told'].map((serverId) => store.executions.find('default', id(serverId))));
+    expect(rows.map((row) => [row?.status, row?.errorCode])).toEqual([
+      ['processing', null],
+      ['processing', null],
+      ['failed', 'execution_interrupted'],
+      ['processing', null],
+      ['failed', 'execution_interrupted'],
+    ]);
+    await Promise.all(leases.map((lease) => lease.leave()));
     await store.close();
   });
 

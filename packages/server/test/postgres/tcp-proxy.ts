@@ -6,6 +6,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Connections that are open now swallow everything from here on; new ones work. */
   cutHalf(): void;
+  /** As `cutHalf`, for the one connection that next sends this text. */
+  cutAt(text: string): void;
   /** As `cutHalf`, and new connections are swallowed too until `heal`. */
   swallow(): void;
   heal(): void;
@@ -15,6 +17,7 @@ export interface TcpProxy {
 export async function createTcpProxy(target: number): Promise<TcpProxy> {
   const open = new Set<{ readonly sockets: readonly Socket[]; dead: boolean }>();
   let swallowing = false;
+  let cutText: string | undefined;
   const server = createServer((inside) => {
     const outside = connect(target, '127.0.0.1');
     const link = { sockets: [inside, outside], dead: swallowing };
@@ -23,7 +26,13 @@ export async function createTcpProxy(target: number): Promise<TcpProxy> {
       [inside, outside],
       [outside, inside],
     ] as const) {
-      from.on('data', (bytes) => link.dead || to.write(bytes));
+      from.on('data', (bytes: Buffer) => {
+        if (cutText !== undefined && from === inside && bytes.includes(cutText)) {
+          link.dead = true;
+          cutText = undefined;
+        }
+        if (!link.dead) to.write(bytes);
+      });
       from.on('close', () => {
         if (link.dead && from === outside) return;
         to.destroy();
@@ -37,6 +46,7 @@ export async function createTcpProxy(target: number): Promise<TcpProxy> {
   return {
     port: (server.address() as AddressInfo).port,
     cutHalf,
+    cutAt: (text) => void (cutText = text),
     swallow() {
       swallowing = true;
       cutHalf();

@@ -49,7 +49,13 @@ it('loses none of them', async () => {
     clock: { now: () => NOW } as never,
     log: quiet,
   };
-  const runner = createJobRunner({ ...shared, settler: createSettler({ jobs, log: quiet }), userToken: async () => '', random: () => 0.5 });
+  const runner = createJobRunner({
+    ...shared,
+    settler: createSettler({ jobs, log: quiet }),
+    userToken: async () => '',
+    random: () => 0.5,
+    closing: new AbortController().signal,
+  });
   const dispatcher = createDispatcher({ ...shared, nodes: store.nodes, runner, capacity: 1, node: { name: 'test', newId: () => 'n1' } });
   try {
     await dispatcher.start();

@@ -27,6 +27,7 @@ async function runOne({
   await store.open();
   await store.jobs.enqueue([aJob({ id: 'job', projectId, userId: userToken === undefined ? null : 'u1' })], []);
   const runner = createJobRunner({
+    closing: new AbortController().signal,
     invoke: { invoke } as never,
     routes: { byId: async () => null } as never,
     jobs: store.jobs,

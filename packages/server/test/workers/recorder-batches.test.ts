@@ -27,7 +27,7 @@ function createBed(commitMs = COMMIT_MS): { recorder: Recorder; commits: Commit[
     });
     commits.push({ at: performance.now(), ids: batch.map(({ row }) => row.id) });
   };
-  return { recorder: createRecorder({ executions: { write } as ExecutionStore, log: silentLog }), commits };
+  return { recorder: createRecorder({ executions: { write } as ExecutionStore, log: silentLog, serverId: 'server' }), commits };
 }
 
 function execution(id: string): Recordable {

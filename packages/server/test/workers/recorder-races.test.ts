@@ -7,7 +7,8 @@ import { silentLog } from './fake-process.ts';
 
 type Write = ExecutionStore['write'];
 
-const createRecorderOver = (write: Write) => createRecorder({ executions: { write } as ExecutionStore, log: silentLog });
+const createRecorderOver = (write: Write) =>
+  createRecorder({ executions: { write } as ExecutionStore, log: silentLog, serverId: 'server' });
 
 function createExecution(): Recordable & { status: string } {
   return {
@@ -23,9 +24,12 @@ function createExecution(): Recordable & { status: string } {
 
 describe('the record of an execution', () => {
   test('is not durable while only its row as processing is', async () => {
-    const writes: { statuses: string[]; commit: () => void }[] = [];
+    const writes: { statuses: string[]; servers: (string | undefined)[]; commit: () => void }[] = [];
     const recorder = createRecorderOver(
-      (batch) => new Promise((commit) => writes.push({ statuses: batch.map(({ row }) => row.status), commit })),
+      (batch) =>
+        new Promise((commit) =>
+          writes.push({ statuses: batch.map(({ row }) => row.status), servers: batch.map(({ serverId }) => serverId), commit }),
+        ),
     );
     const execution = createExecution();
     const recording = recorder.began(execution);
@@ -37,6 +41,8 @@ describe('the record of an execution', () => {
     writes[0]?.commit();
     await vi.waitFor(() => expect(writes).toHaveLength(2), { timeout: 5000 });
     expect(writes.map(({ statuses }) => statuses)).toEqual([['processing'], ['completed']]);
+    // One that has ended is nobody's any more.
+    expect(writes.map(({ servers }) => servers)).toEqual([['server'], [undefined]]);
     expect(durable).toBe(false);
     expect(recorder.pending('a')?.row.status).toBe('completed');
     writes[1]?.commit();

@@ -93,10 +93,13 @@ async function dev(context: CommandContext, [dir]: readonly [string], options: D
       performance.now() - began,
     );
     if (out.json) printReadyLine(context, platform);
-    await serveUntilInterrupted(context, interruption, async () => {
-      closing.abort();
-      await watcher.close();
-      await platform.close();
+    await serveUntilInterrupted(context, interruption, {
+      lost: platform.lost,
+      async close() {
+        closing.abort();
+        await watcher.close();
+        await platform.close();
+      },
     });
   } catch (error) {
     await platform.close();

@@ -38,5 +38,5 @@ async function serve(context: CommandContext, _: readonly [], options: ServerOpt
     out.warn(`  It is shown only now, and kept in ${resolve(folder, '.martlet/connection.json')} for commands in this folder.`);
   }
   if (out.json) printReadyLine(context, platform);
-  await serveUntilInterrupted(context, interruption, () => platform.close());
+  await serveUntilInterrupted(context, interruption, platform);
 }

@@ -1,4 +1,5 @@
 /** Opens what keeps things: in the data folder for one server, or in a database that several nodes share. */
+import type { PlatformError } from '@martlet/protocol';
 import { createLocalHints } from '../../drivers/local-hints/local-hints.ts';
 import { createLocalVault, type LocalVault } from '../../drivers/local-vault/local-vault.ts';
 import { agreeOnVault } from '../../drivers/postgres-agreement/agree-on-vault.ts';
@@ -30,6 +31,8 @@ export interface StorageOptions {
   readonly files: ServerFiles;
   readonly log: Log;
   readonly nodeId: string;
+  /** Called when the store is lost until a new process opens it. */
+  onFatal(error: PlatformError): void;
 }
 
 /** @throws {PlatformError} `store_unavailable`, `config_invalid` */
@@ -42,10 +45,10 @@ export async function openStorage(options: StorageOptions, closers: (() => unkno
 }
 
 async function openFolder(
-  { config, folder, files, log }: StorageOptions,
+  { config, folder, files, log, onFatal }: StorageOptions,
   { vault, closers }: { vault: LocalVault; closers: (() => unknown)[] },
 ): Promise<Storage> {
-  const store = createSqliteStore({ path: folder.database, log, ...(files.sqliteThread && { threadUrl: files.sqliteThread }) });
+  const store = createSqliteStore({ path: folder.database, log, onFatal, ...(files.sqliteThread && { threadUrl: files.sqliteThread }) });
   await store.open();
   closers.push(() => store.close());
   const artifacts = await openArtifacts({ config, folder: folder.artifacts, log }, closers);

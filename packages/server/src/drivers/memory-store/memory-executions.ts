@@ -96,13 +96,12 @@ export function memoryExecutions(tables: MemoryTables): ExecutionStore {
 
   const remove = (test: (row: ExecutionRow) => boolean): number => removeExecutions(tables, test);
 
-  function writeOne({ row, lines }: ExecutionWrite): void {
+  function writeOne({ row, lines, told = [] }: ExecutionWrite): void {
     const old = executions.get(row.id);
-    if (old === null) executions.put(row);
-    else if (!isTerminal(old) || isTerminal(row)) {
-      const { createdAt, projectId, functionId } = old;
-      executions.put({ ...row, createdAt, projectId, functionId });
-    }
+    if (old !== null && isTerminal(old)) return;
+    const { createdAt, projectId, functionId } = old ?? row;
+    executions.put({ ...row, createdAt, projectId, functionId });
+    storeEvents(tables, told);
     executionLines.set(row.id, [...(executionLines.get(row.id) ?? []), ...structuredClone(lines)]);
   }
 
@@ -113,7 +112,6 @@ export function memoryExecutions(tables: MemoryTables): ExecutionStore {
         throw new PlatformError('general_server_error', 'Cannot write executions: a field has no value.');
       }
       batch.forEach(writeOne);
-      for (const { told = [] } of batch) storeEvents(tables, told);
     },
     get: async (projectId, functionId, id) =>
       executions.first((row) => row.projectId === projectId && row.functionId === functionId && row.id === id),

@@ -15,14 +15,15 @@ const RENEWALS_PER_LEASE = 6;
 /** A main loop that was not seen for so many leases is dead, not busy. */
 const DEAD_LEASES = 4;
 const STATEMENT_MS = 3000;
+/** More than one, so that those that were lost with their question do not hold up the next. */
+const CONNECTIONS = 3;
 
 const { url, node, moments } = workerData as LeaseThreadData;
 const clock = leaseClock(moments);
 const connections = createConnections({
   settings: readSettings(url),
   limits: { statementMs: STATEMENT_MS, lockMs: STATEMENT_MS },
-  // A second one, so that one that was lost with its question does not hold up the next.
-  max: 2,
+  max: CONNECTIONS,
 });
 const leaving = new AbortController();
 
@@ -48,22 +49,35 @@ async function join(): Promise<void> {
   tell({ word: 'joined' });
 }
 
-/** Until the node leaves, or its row is gone. */
+/** Until the node leaves, or its row is gone. A renewal that is late is not waited for: the next one goes over another connection. */
 async function keep(): Promise<void> {
-  while (!leaving.signal.aborted) {
-    await wait(node.leaseMs / RENEWALS_PER_LEASE, undefined, { signal: leaving.signal }).catch(() => undefined);
-    const asked = steadyNow();
-    if (leaving.signal.aborted || asked - clock.aliveAt > node.leaseMs * DEAD_LEASES) continue;
-    try {
-      if ((await write(`update nodes set lease_until = ${DATABASE_NOW} + $2::float8 where id = $1`, [node.id, node.leaseMs])) === 0) {
-        if (!leaving.signal.aborted) tell({ word: 'gone' });
-        return;
-      }
-      clock.renewedAt = asked;
-    } catch {
-      // Tried again at the next turn. The server sees by itself when the lease has become too old.
-    }
+  const gone = new AbortController();
+  const over = AbortSignal.any([leaving.signal, gone.signal]);
+  let waiting = 0;
+  for (;;) {
+    await wait(node.leaseMs / RENEWALS_PER_LEASE, undefined, { signal: over }).catch(() => undefined);
+    if (over.aborted) break;
+    if (waiting === CONNECTIONS || steadyNow() - clock.aliveAt > node.leaseMs * DEAD_LEASES) continue;
+    waiting += 1;
+    void renew().then((isListed) => {
+      waiting -= 1;
+      if (!isListed) gone.abort();
+    });
   }
+  if (!leaving.signal.aborted) tell({ word: 'gone' });
+}
+
+/** @returns whether the node is on the list still, as far as is known */
+async function renew(): Promise<boolean> {
+  const asked = steadyNow();
+  try {
+    if ((await write(`update nodes set lease_until = ${DATABASE_NOW} + $2::float8 where id = $1`, [node.id, node.leaseMs])) === 0)
+      return false;
+    clock.renewedAt = Math.max(clock.renewedAt, asked);
+  } catch {
+    // Tried again at the next turn. The server sees by itself when the lease has become too old.
+  }
+  return true;
 }
 
 parentPort?.on('message', (order: LeaseOrder) => {

@@ -97,7 +97,7 @@ function perform(session: Session, write: Write): Promise<unknown> {
 function take(queue: Waiting[]): Waiting[] {
   let rows = 0;
   const end = queue.findIndex(({ write }, index) => {
-    rows += 'batch' in write ? write.batch.rows.length : 1;
+    rows += 'batch' in write ? write.batch.length : 1;
     return index > 0 && (index >= TOGETHER_MAX || rows > ROWS_MAX);
   });
   return queue.splice(0, end === -1 ? queue.length : end);

@@ -181,6 +181,9 @@ export async function deleteExecution(db: Database, at: { projectId: string; fun
   return true;
 }
 
+/** See `nodeIdOf`. */
+const hasItsServer = sql`exists (select 1 from nodes where substr(nodes.id, 1, length(executions.node_id) + 1) = executions.node_id || '.')`;
+
 export async function failInterrupted(db: Database, { endedAt, graceMs }: { endedAt: number; graceMs?: number }): Promise<number> {
   // Of a function that is gone nothing may run at all.
   const mayRunMs = sql<number>`coalesce((select timeout_seconds from functions where functions.project_id = executions.project_id and functions.id = executions.function_id), 0) * 2000`;
@@ -190,7 +193,11 @@ export async function failInterrupted(db: Database, { endedAt, graceMs }: { ende
     // Written as in the partial index, which a bound value would not match.
     .where(sql<boolean>`status in ('waiting', 'processing')`)
     .where('queue', 'is', null)
-    .$if(graceMs !== undefined, (query) => query.where(sql<boolean>`created_at + ${mayRunMs} < ${endedAt - (graceMs ?? 0)}`))
+    .$if(graceMs !== undefined, (query) =>
+      query.where(
+        sql<boolean>`case when node_id is null then created_at + ${mayRunMs} < ${endedAt - (graceMs ?? 0)} else not ${hasItsServer} end`,
+      ),
+    )
     .executeTakeFirst();
   return Number(result.numUpdatedRows);
 }

@@ -10,12 +10,16 @@ const columns = sql.join(executionColumns.map((column) => sql.ref(column)));
 const changes = sql.raw(changingExecutionColumns.map((column) => `${column} = excluded.${column}`).join(', '));
 
 export async function writeTold(db: Database, batch: readonly ExecutionWrite[]): Promise<void> {
-  for (const { row, lines } of batch) {
+  const written: ExecutionWrite[] = [];
+  for (const write of batch) {
+    const { row, lines, serverId = null } = write;
     const cells: Cell[] = [];
     appendExecution(cells, row);
-    await sql`insert into executions (${columns}) values (${sql.join(cells)})
+    const { numAffectedRows = 0n } = await sql`insert into executions (${columns}, node_id) values (${sql.join([...cells, serverId])})
       on conflict (id) do update set ${changes}
-      where executions.status not in ('completed', 'failed') or excluded.status in ('completed', 'failed')`.execute(db);
+      where executions.status not in ('completed', 'failed')`.execute(db);
+    if (numAffectedRows === 0n) continue;
+    written.push(write);
     if (lines.length > 0)
       await db
         .insertInto('execution_logs')
@@ -24,6 +28,6 @@ export async function writeTold(db: Database, batch: readonly ExecutionWrite[]):
   }
   await appendEvents(
     db,
-    batch.flatMap(({ told = [] }) => told),
+    written.flatMap(({ told = [] }) => told),
   );
 }

@@ -20,11 +20,17 @@ const ID = executionColumns.indexOf('id');
 export function encodeBatch(batch: readonly ExecutionWrite[]): EncodedBatch {
   const cells: Cell[] = [];
   const lines: string[] = [];
+  const lineRows: number[] = [];
+  let number = 0;
   for (const write of batch) {
     appendExecution(cells, write.row);
-    if (write.lines.length > 0) lines.push(write.row.id, JSON.stringify(write.lines));
+    if (write.lines.length > 0) {
+      lines.push(JSON.stringify(write.lines));
+      lineRows.push(number);
+    }
+    number += 1;
   }
-  return { cells, lines };
+  return { cells, lines, lineRows };
 }
 
 export function createBatchWriter(raw: DatabaseSync): (batch: EncodedBatch) => void {
@@ -34,26 +40,38 @@ export function createBatchWriter(raw: DatabaseSync): (batch: EncodedBatch) => v
   const newest = raw.prepare('select id from executions where seq > ? order by seq limit ?');
   const addLines = raw.prepare('insert into execution_logs (execution_id, lines) values (?, ?)');
 
-  function writeRows(cells: readonly Cell[]): void {
+  /** @returns the numbers of the rows that were refused, since their execution had ended before */
+  function writeRows(cells: readonly Cell[]): ReadonlySet<number> {
+    const refused = new Set<number>();
     let at = 0;
     for (const { rows, width, statement } of inserts) {
       for (; at + width <= cells.length; at += width) {
         const some = cells.slice(at, at + width);
         const { changes, lastInsertRowid } = statement.run(...some);
-        if (Number(changes) < rows) writeSkipped(some, newest.all(Number(lastInsertRowid) - Number(changes), changes));
+        if (Number(changes) === rows) continue;
+        const late = writeSkipped(some, newest.all(Number(lastInsertRowid) - Number(changes), changes));
+        for (const row of late) refused.add(at / WIDTH + row);
       }
     }
+    return refused;
   }
 
-  /** Rows that were written before, or are not allowed: in the order of the batch, each gets its update, or its refusal. */
-  function writeSkipped(cells: readonly Cell[], inserted: readonly Record<string, unknown>[]): void {
+  /** Rows that were written before, or are not allowed: in the order of the batch, each gets its update, or its refusal. @returns as `writeRows` */
+  function writeSkipped(cells: readonly Cell[], inserted: readonly Record<string, unknown>[]): readonly number[] {
     const ids = new Set(inserted.map(({ id }) => id));
-    for (let at = 0; at < cells.length; at += WIDTH) if (!ids.delete(cells[at + ID])) upsert.run(...cells.slice(at, at + WIDTH));
+    const late: number[] = [];
+    for (let at = 0; at < cells.length; at += WIDTH) {
+      if (ids.delete(cells[at + ID])) continue;
+      if (upsert.run(...cells.slice(at, at + WIDTH)).changes === 0) late.push(at / WIDTH);
+    }
+    return late;
   }
 
-  return ({ cells, lines }) => {
-    writeRows(cells);
-    for (let at = 0; at < lines.length; at += 2) addLines.run(lines[at] ?? null, lines[at + 1] ?? null);
+  return ({ cells, lines, lineRows }) => {
+    const refused = writeRows(cells);
+    lineRows.forEach((row, index) => {
+      if (!refused.has(row)) addLines.run(cells[row * WIDTH + ID] ?? null, lines[index] ?? null);
+    });
   };
 }
 
@@ -78,6 +96,6 @@ function prepareUpsert(raw: DatabaseSync): StatementSync {
   return raw.prepare(
     `insert into executions (${executionColumns.join(', ')}) values ${values}
      on conflict (id) do update set ${changingExecutionColumns.map((column) => `${column} = excluded.${column}`).join(', ')}
-     where executions.status not in ${terminal} or excluded.status in ${terminal}`,
+     where executions.status not in ${terminal}`,
   );
 }

@@ -16,6 +16,8 @@ export interface SqliteStoreOptions {
   /** The database file; it and its folder are made where they are missing. */
   readonly path: string;
   readonly log: Log;
+  /** Called when a fault of the storage has ended the writer: from then on nothing is written or read by key. Only a new process heals it. */
+  readonly onFatal?: (error: PlatformError) => void;
   /** The entry of the threads. Default: the source beside this file; a bundle names its own bundle of `sqlite-thread.ts`. */
   readonly threadUrl?: URL;
 }
@@ -26,16 +28,21 @@ interface Threads {
 }
 
 /** @throws from `open()`: `store_unavailable` for a file that is damaged, foreign, newer than this code, or on a network disk */
-export function createSqliteStore({ path, log, threadUrl = new URL('./sqlite-thread.ts', import.meta.url) }: SqliteStoreOptions): Store {
+export function createSqliteStore({
+  path,
+  log,
+  onFatal,
+  threadUrl = new URL('./sqlite-thread.ts', import.meta.url),
+}: SqliteStoreOptions): Store {
   let threads: Threads | undefined;
   let opening: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
   async function open(): Promise<void> {
-    const writer = startThread(threadUrl, { role: 'writer', path }, log);
+    const writer = startThread(threadUrl, { role: 'writer', path }, { log, onFatal });
     await writer.opened;
     // The reader opens what the writer has migrated; lists wait for it, nothing else does.
-    const reader = startThread(threadUrl, { role: 'reader', path }, log);
+    const reader = startThread(threadUrl, { role: 'reader', path }, { log });
     threads = { writer, reader };
     reader.opened.catch((error: unknown) => log.error({ err: error }, 'the reader of the store cannot open it'));
   }

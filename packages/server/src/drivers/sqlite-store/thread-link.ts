@@ -17,7 +17,13 @@ interface Waiting {
   readonly reject: (error: PlatformError) => void;
 }
 
-export function startThread(url: URL, data: ThreadData, log: Log): ThreadLink {
+export interface ThreadWatch {
+  readonly log: Log;
+  /** Called when the thread is lost, which only a new process heals. */
+  readonly onFatal?: ((error: PlatformError) => void) | undefined;
+}
+
+export function startThread(url: URL, data: ThreadData, { log, onFatal }: ThreadWatch): ThreadLink {
   // No arguments and no environment: a thread of SQL needs neither a debugger's port nor the server's secrets.
   const worker = new Worker(url, { workerData: data, name: `martlet-store-${data.role}`, execArgv: [], env: {} });
   const waiting = new Map<number, Waiting>();
@@ -57,7 +63,10 @@ export function startThread(url: URL, data: ThreadData, log: Log): ThreadLink {
       else asker?.reject(new PlatformError(value.code, value.message));
     }
   });
-  worker.on('error', (error) => lose(`its ${data.role} thread failed: ${error.message}`, error));
+  worker.on('error', (error) => {
+    lose(`its ${data.role} thread failed: ${error.message}`, error);
+    if (gone !== undefined) onFatal?.(gone);
+  });
   worker.on('exit', () => {
     lose('it is closed', undefined);
     ended.resolve();

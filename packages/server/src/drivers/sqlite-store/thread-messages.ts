@@ -26,6 +26,8 @@ export interface WireFault {
 export interface EncodedBatch {
   /** Per execution the cells of `executionColumns`. */
   readonly cells: readonly Cell[];
-  /** Per execution that has new log lines its id, and the lines as JSON text. */
+  /** Per execution that has new log lines these as JSON text. */
   readonly lines: readonly string[];
+  /** For each of `lines` the number of its execution in the batch. */
+  readonly lineRows: readonly number[];
 }

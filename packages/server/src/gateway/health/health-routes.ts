@@ -12,6 +12,8 @@ export interface HealthOptions {
   readonly version: string;
   readonly checks: readonly HealthCheck[];
   readonly log: Log;
+  /** Whether only a new process can go on. */
+  readonly isLost: () => boolean;
 }
 
 export interface HealthRoutes {
@@ -21,13 +23,13 @@ export interface HealthRoutes {
 /** A store that hangs must make the server unready, not the probe. */
 const CHECK_MS = 2000;
 
-export function createHealthRoutes({ version, checks, log }: HealthOptions): HealthRoutes {
+export function createHealthRoutes({ version, checks, log, isLost }: HealthOptions): HealthRoutes {
   const app = new Hono();
   app.use(async (c, next) => {
     c.header('Cache-Control', 'no-store');
     await next();
   });
-  app.get('/health/live', (c) => c.json({ status: 'pass', version }));
+  app.get('/health/live', (c) => (isLost() ? c.json({ status: 'fail', version }, 503) : c.json({ status: 'pass', version })));
   app.get('/health/ready', async (c) => {
     const results = await Promise.all(checks.map((each) => run(each, log)));
     const ok = results.every((result) => result.ok);

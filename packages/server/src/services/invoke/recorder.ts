@@ -129,7 +129,14 @@ class FinalRecord implements Recordable {
   }
 }
 
-export function createRecorder({ executions, log }: { executions: ExecutionStore; log: Log }): Recorder {
+export interface RecorderOptions {
+  readonly executions: ExecutionStore;
+  readonly log: Log;
+  /** Of this server, for the record of what it has not ended yet. */
+  readonly serverId: string;
+}
+
+export function createRecorder({ executions, log, serverId }: RecorderOptions): Recorder {
   const entries = new LiveList<Entry>();
   let ready: Entry[] = [];
   /** When the first of them came, in milliseconds of `performance.now()`. */
@@ -258,7 +265,8 @@ export function createRecorder({ executions, log }: { executions: ExecutionStore
     entry.writtenAt = performance.now();
     entry.queued = false;
     entry.finalWritten = entry.hasEnded;
-    return { row: entry.execution.row(), lines: fresh };
+    const row = entry.execution.row();
+    return entry.hasEnded ? { row, lines: fresh } : { row, lines: fresh, serverId };
   }
 
   /** Executions that run for longer than an eye-blink get their first row, and their new lines, while they run. */

@@ -1,4 +1,5 @@
 /** Executions that failed for good: to be looked at, run again as they were or with another body, or let go. */
+import { createHash } from 'node:crypto';
 import { PlatformError } from '@martlet/protocol';
 import type { Clock } from '../../ports/system/clock.ts';
 import type { ExecutionRow, Store } from '../../ports/store.ts';
@@ -18,8 +19,9 @@ export interface ReplayEdits {
 export interface DeadLetters {
   list(query: DeadQuery & { readonly limit: number }): Promise<readonly ExecutionRow[]>;
   /**
-   * Runs an execution of the queue again, as a new one that names it. A dead one is dead no longer then.
-   * @throws {PlatformError} `execution_not_found`, `execution_not_replayable`, and what `Enqueue` refuses with
+   * Runs an execution of the queue again, as a new one that names it. A dead one is dead no longer then, and however often that is
+   * asked for, and wherever it was cut, it is one execution.
+   * @throws {PlatformError} `execution_not_found`, `execution_not_replayable`, `execution_idempotency_conflict` for other changes, and what `Enqueue` refuses with
    */
   replay(projectId: string, executionId: string, edits?: ReplayEdits): Promise<ExecutionRow>;
   /** All that match, oldest first, at most `REPLAY_MAX`; stops where the queue is full. @returns the new executions */
@@ -63,6 +65,7 @@ export function createDeadLetters({ store, enqueue, clock }: { store: Store; enq
         priority: job?.priority,
         concurrencyKey: job?.concurrencyKey ?? undefined,
         facts: { ...job?.facts, crashes: 0, replayOf: executionId },
+        idempotency: job?.state === 'dead' ? { key: `replay:${executionId}`, hash: hashOf(edits) } : undefined,
       });
       await store.decisions.append([
         {
@@ -89,4 +92,10 @@ export function createDeadLetters({ store, enqueue, clock }: { store: Store; enq
     purge: (query) => store.jobs.purgeDead(query),
   };
   return letters;
+}
+
+/** Tells whether two replays are the same. */
+function hashOf({ method, path, headers, body }: ReplayEdits): string {
+  const hash = createHash('sha256').update(JSON.stringify([method ?? null, path ?? null, headers ?? null, body === undefined]));
+  return hash.update(body ?? '').digest('hex');
 }

@@ -1,5 +1,5 @@
 /** Accepts executions that nobody waits for. What it has answered is on disk, execution and job in one commit. */
-import { PlatformError, type Limits } from '@martlet/protocol';
+import { isPlatformError, PlatformError, type Limits } from '@martlet/protocol';
 import type { Clock } from '../../ports/system/clock.ts';
 import type { Ids } from '../../ports/system/ids.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
@@ -97,8 +97,10 @@ export function createEnqueue({ jobs, findExecution, clock, ids, limits }: Enque
       );
       batch.forEach(({ resolve }, index) => resolve(answers[index] as Enqueued));
     } catch (error) {
-      // A batch is stored whole or not at all; each one is told so.
-      if (batch.length === 1) batch[0]?.reject(error);
+      // A batch is stored whole or not at all. Where the store is away all are told so: to try each would take the time of each, and
+      // what was stored without an answer would be refused for its id.
+      const isAway = isPlatformError(error) && error.code === 'store_unavailable';
+      if (batch.length === 1 || isAway) batch.forEach(({ reject }) => reject(error));
       else for (const one of batch) await writeBatch([one]);
     }
   }

@@ -23,6 +23,8 @@ export interface RunJobOptions {
   readonly userToken: (projectId: string, userId: string) => Promise<string>;
   /** Chance, between 0 and 1. */
   readonly random: () => number;
+  /** Aborted when the store is closed, and no end can be written any more. */
+  readonly closing: AbortSignal;
 }
 
 /** An attempt that goes on. */
@@ -65,12 +67,12 @@ const NOT_NOW: ReadonlySet<ErrorCode> = new Set([
 /** A function whose process does not start on this server for so long is broken rather than the server. */
 const NOT_STARTED_MS_MAX = 10 * 60_000;
 
-export function createJobRunner({ invoke, routes, jobs, settler, clock, log, userToken, random }: RunJobOptions): JobRunner {
+export function createJobRunner({ invoke, routes, jobs, settler, clock, log, userToken, random, closing }: RunJobOptions): JobRunner {
   let stops = false;
   /** By function: since when its processes do not start here, in milliseconds since 1970. */
   const notStartedSince = new Map<string, number>();
   const release = ({ executionId, fence }: TakenJob['job']): Promise<void> =>
-    untilStored(log, () => jobs.release([{ executionId, fence }]));
+    untilStored(log, () => jobs.release([{ executionId, fence }]), closing);
   return {
     run(claimed) {
       const { executionId, projectId, functionId, fence } = claimed.job;
@@ -149,7 +151,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
 
   /** The server stops and ended it itself: that attempt does not count, where the function may be run again. */
   async function handBack({ job }: ClaimedJob): Promise<boolean> {
-    const routed = await untilStored(log, async () => routes.byId(job.projectId, job.functionId));
+    const routed = await untilStored(log, async () => routes.byId(job.projectId, job.functionId), closing);
     if (routed !== null && policyOf(routed.fn.retries).interrupted === 'fail') return false;
     await release(job);
     return true;
@@ -179,7 +181,7 @@ export function createJobRunner({ invoke, routes, jobs, settler, clock, log, use
     { job }: TakenJob,
     { row, lines, startedAt }: { row: ExecutionRow; lines: readonly LogLine[]; startedAt: number },
   ): Promise<boolean> {
-    const routed = await untilStored(log, async () => routes.byId(job.projectId, job.functionId));
+    const routed = await untilStored(log, async () => routes.byId(job.projectId, job.functionId), closing);
     const policy = policyOf(routed?.fn.retries ?? 0);
     const endedAt = row.endedAt ?? clock.now();
     const decided = afterAttempt(policy, { attempt: job.attempt, errorCode: row.errorCode, crashesInRow: job.facts.crashes }, random());

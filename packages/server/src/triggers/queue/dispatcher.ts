@@ -15,7 +15,9 @@ import { createResting, functionKey } from './resting.ts';
 import { createTending } from './tend-taken.ts';
 
 export interface Dispatcher {
-  /** Joins the nodes, decides on what dead ones left, and begins to take jobs. */
+  /** Puts this server on the list of nodes, once; `start` does it otherwise. */
+  join(): Promise<void>;
+  /** Decides on what dead nodes left, and begins to take jobs. */
   start(): Promise<void>;
   /** Something may be ready. */
   wake(): void;
@@ -71,6 +73,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let aheadMs = 0;
   let lookAgain = false;
   let forgottenReadAt = performance.now();
+  let joining: Promise<void> | undefined;
+  let started = false;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let tending: Promise<void> | undefined;
@@ -79,8 +83,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   tendTimer.unref();
 
   return {
+    join: () => (joining ??= join()),
     async start() {
-      await join();
+      await (joining ??= join());
+      started = true;
       await taken.recoverLost();
       wake();
     },
@@ -121,7 +127,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function wake(): void {
-    if (stopped || lease === undefined) return;
+    if (!started || stopped || lease === undefined) return;
     if (looking) {
       lookAgain = true;
       return;
@@ -148,9 +154,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     looking = false;
     if (stopped) return;
-    const wait = due === null ? LOOK_MS : Math.max(1, Math.min(LOOK_MS, due - (clock.now() - aheadMs)));
-    timer = setTimeout(wake, wait);
+    timer = setTimeout(wake, untilNextLook());
     if (lookAgain) wake();
+  }
+
+  function untilNextLook(): number {
+    if (due === null) return LOOK_MS;
+    const ms = due - (clock.now() - aheadMs);
+    // What is due still is in the hands of another server.
+    return ms > 0 ? Math.max(1, Math.min(LOOK_MS, ms)) : DUE_MS;
   }
 
   async function readDue(): Promise<void> {
@@ -158,15 +170,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     dueReadAt = performance.now();
   }
 
-  /** @returns whether anything was due */
+  /** @returns whether anything became ready or expired, here or by another server */
   async function makeReady(next: number): Promise<boolean> {
     const now = await nodes.now();
     aheadMs = clock.now() - now;
     if (next > now) return false;
-    while ((await jobs.promote(now, DUE_MAX)) === DUE_MAX);
-    while ((await jobs.expire(now, DUE_MAX)) === DUE_MAX);
+    const made = (await untilFewer(() => jobs.promote(now, DUE_MAX))) + (await untilFewer(() => jobs.expire(now, DUE_MAX)));
     await readDue();
-    return true;
+    return made > 0 || due !== next;
   }
 
   /** Its failure must not keep ready jobs from being claimed; they are looked for again in the next look. */
@@ -253,6 +264,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function isLeftAlone(group: ReadyGroup): boolean {
     return dry.has(functionKey(group)) || resting.rests(group);
   }
+}
+
+/** @returns how many in all */
+async function untilFewer(someOf: () => Promise<number>): Promise<number> {
+  let all = 0;
+  for (let some = DUE_MAX; some === DUE_MAX; all += some) some = await someOf();
+  return all;
 }
 
 function pause(ms: number): Promise<void> {

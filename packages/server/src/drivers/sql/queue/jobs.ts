@@ -9,21 +9,25 @@ import { decodeExecution } from '../executions.ts';
 import { decodeJob, decodeRequest, decodeTaken, type RawExecution } from './job-rows.ts';
 import { ownerKey } from '../owner-key.ts';
 import type { Database } from '../schema.ts';
+import { isPostgres } from '../values-table.ts';
+
+/** All nodes wake for the same jobs at the same instant: one of them has to change a row, and no other has to wait for it. */
+const pastOthers = (db: Database) => (isPostgres(db) ? sql`for update skip locked` : sql``);
 
 /** The state is asked for twice: another node may have moved the row on between the choice and the change. */
 export async function promoteJobs(db: Database, { now, limit }: { now: number; limit: number }): Promise<number> {
-  const result = await sql`update executions set queue = 'ready', status = 'waiting'
-    where seq in (select seq from executions where queue = 'delayed' and run_at <= ${now} order by run_at limit ${limit})
-      and queue = 'delayed'`.execute(db);
+  const result = await sql`with due as (
+      select seq from executions where queue = 'delayed' and run_at <= ${now} order by run_at limit ${limit} ${pastOthers(db)}
+    ) update executions set queue = 'ready', status = 'waiting' where seq in (select seq from due) and queue = 'delayed'`.execute(db);
   return Number(result.numAffectedRows ?? 0);
 }
 
 export async function expireJobs(db: Database, { now, limit }: { now: number; limit: number }): Promise<number> {
-  const { rows } = await sql<{ id: string; project_id: string }>`
-    update executions set queue = null, status = 'failed', error_code = 'execution_expired', ended_at = ${now}, updated_at = ${now}
-    where seq in (
-      select seq from executions where queue in ('ready', 'delayed') and expires_at is not null and expires_at <= ${now} order by expires_at limit ${limit}
-    ) and queue in ('ready', 'delayed') returning id, project_id`.execute(db);
+  const { rows } = await sql<{ id: string; project_id: string }>`with due as (
+      select seq from executions where queue in ('ready', 'delayed') and expires_at is not null and expires_at <= ${now}
+      order by expires_at limit ${limit} ${pastOthers(db)}
+    ) update executions set queue = null, status = 'failed', error_code = 'execution_expired', ended_at = ${now}, updated_at = ${now}
+    where seq in (select seq from due) and queue in ('ready', 'delayed') returning id, project_id`.execute(db);
   await forget(db, rows);
   await note(db, rows, { at: now, code: 'expired', text: 'It waited beyond the time until which it was worth running.' });
   return rows.length;
@@ -94,7 +98,9 @@ export async function jobsTakenBeside(
 
 export async function lostJobs(db: Database, limit: number): Promise<readonly TakenJob[]> {
   const { rows } = await sql<RawExecution>`
-    select * from executions where queue = 'taken' and node_id not in (select id from nodes) limit ${limit}`.execute(db);
+    select * from executions where queue = 'taken' and node_id not in (select id from nodes) order by node_id, seq limit ${limit}`.execute(
+    db,
+  );
   return rows.map(decodeTaken);
 }
 

@@ -124,12 +124,16 @@ async function forgetRequests(db: Database, settled: readonly JobEnd[]): Promise
   if (completed.length > 0) await db.deleteFrom('execution_requests').where('execution_id', 'in', completed).execute();
 }
 
+/** Where another node may end or take a job between two statements: what was read stays so until the commit. */
+const untilCommit = (db: Database) => (isPostgres(db) ? sql`for share of executions` : sql``);
+
 export async function addJobLines(db: Database, batch: Parameters<JobStore['addLines']>[0]): Promise<void> {
   if (batch.length === 0) return;
   const { rows } = await sql<Held>`
     with ${fencesTable(db, 'written', batch)}
     select executions.id as id, executions.fence as fence from executions
-    join written on executions.id = written.id and executions.fence = written.fence where executions.queue = 'taken'`.execute(db);
+    join written on executions.id = written.id and executions.fence = written.fence where executions.queue = 'taken'
+    ${untilCommit(db)}`.execute(db);
   const held = new Set(rows.map((row) => `${row.id} ${row.fence}`));
   await appendLines(
     db,
