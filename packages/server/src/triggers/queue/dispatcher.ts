@@ -69,8 +69,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** What `nextDue` said, and when. */
   let due: number | null = null;
   let dueReadAt = Number.NEGATIVE_INFINITY;
-  /** Of the clock of the store, by which jobs are due. */
-  let aheadMs = 0;
   let lookAgain = false;
   let forgottenReadAt = performance.now();
   let joining: Promise<void> | undefined;
@@ -160,7 +158,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function untilNextLook(): number {
     if (due === null) return LOOK_MS;
-    const ms = due - (clock.now() - aheadMs);
+    const ms = due - clock.now();
     // What is due still is in the hands of another server.
     return ms > 0 ? Math.max(1, Math.min(LOOK_MS, ms)) : DUE_MS;
   }
@@ -172,8 +170,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** @returns whether anything became ready or expired, here or by another server */
   async function makeReady(next: number): Promise<boolean> {
-    const now = await nodes.now();
-    aheadMs = clock.now() - now;
+    const now = clock.now();
     if (next > now) return false;
     const made = (await untilFewer(() => jobs.promote(now, DUE_MAX))) + (await untilFewer(() => jobs.expire(now, DUE_MAX)));
     await readDue();
