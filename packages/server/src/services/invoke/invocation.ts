@@ -85,10 +85,27 @@ export interface PendingExecution {
   readonly linesGoOn?: boolean;
 }
 
+/**
+ * Who is told how an execution came out, by one call of one of these. The call comes from the middle of the reading of a
+ * worker's frames, or of an end: what it throws would count as the worker's fault, so it must not throw.
+ */
+export interface Caller {
+  /** The response has begun, or it has failed. */
+  answered(invoked: Invoked): void;
+  /** It is refused, with a `PlatformError` unless the fault is ours: unknown, not ready, not allowed, no room, draining. */
+  refused(error: unknown): void;
+}
+
+/** The way in for the hot path: between the frame of a worker and the socket of its caller stands no promise. */
+export interface Starter {
+  /** Executes a function and tells its caller, perhaps before this returns. Never throws. */
+  start(request: InvokeRequest, caller: Caller): void;
+}
+
 export interface Invoke {
   /**
    * Executes a function and resolves when its response begins or it has failed.
-   * @throws {PlatformError} when it is refused: unknown, not ready, not allowed, no room, draining; at once or as a rejection
+   * Rejects when it is refused, as `Caller` has it.
    */
   invoke(request: InvokeRequest): Promise<Invoked>;
   /** Ends a running execution. @returns whether there was one */

@@ -11,7 +11,7 @@ import type { Admission } from './admission.ts';
 import { after } from './after.ts';
 import { createLineFollowers } from './follow-lines.ts';
 import type { FunctionRoutes, RoutedFunction } from './function-routes.ts';
-import type { Invoke, Invoked, InvokeRequest, PendingExecution } from './invocation.ts';
+import type { Caller, Invoke, Invoked, InvokeRequest, PendingExecution, Starter } from './invocation.ts';
 import { LiveList } from './live-list.ts';
 import type { Recorder } from './recorder.ts';
 import { RunningExecution } from './running-execution.ts';
@@ -36,7 +36,7 @@ export interface InvokeOptions {
 }
 
 /** What `invoke` offers beyond its port, to those who put the server together. */
-export interface Invoker extends Invoke {
+export interface Invoker extends Invoke, Starter {
   /** The principal of a running execution by its token. */
   lookUpExecution(token: string): Principal | undefined;
   readonly inFlight: number;
@@ -63,7 +63,8 @@ export function createInvoke(options: InvokeOptions): Invoker {
   let onIdle: (() => void) | undefined;
 
   return {
-    invoke,
+    start,
+    invoke: (request) => new Promise((resolve, reject) => start(request, { answered: resolve, refused: reject })),
     cancel(projectId, executionId) {
       const execution = running.find(({ id }) => id === executionId);
       if (execution === undefined || execution.routed.fn.projectId !== projectId) return false;
@@ -97,36 +98,41 @@ export function createInvoke(options: InvokeOptions): Invoker {
     },
   };
 
-  function invoke(request: InvokeRequest): Promise<Invoked> {
-    if (draining) throw new PlatformError('server_draining', { retryAfterSeconds: 1 });
-    const invoked = after(request.routed ?? routes.byId(request.projectId, request.functionId), (routed) =>
-      after(ready(request, routed), (readyFunction) => admit(request, readyFunction)),
-    );
-    return invoked instanceof Promise ? invoked : Promise.resolve(invoked);
+  function start(request: InvokeRequest, caller: Caller): void {
+    try {
+      if (draining) throw new PlatformError('server_draining', { retryAfterSeconds: 1 });
+      const started = after(request.routed ?? routes.byId(request.projectId, request.functionId), (routed) =>
+        after(ready(request, routed), (readyFunction) => admit(request, readyFunction, caller)),
+      );
+      if (started instanceof Promise) started.catch((error: unknown) => caller.refused(error));
+    } catch (error) {
+      caller.refused(error);
+    }
   }
 
-  function admit(request: InvokeRequest, routed: ReadyFunction): Promise<Invoked> {
+  function admit(request: InvokeRequest, routed: ReadyFunction, caller: Caller): void | Promise<void> {
     const place = admission.enter(routed.fn, request.signal, request.attempt !== undefined);
     const execution = createExecution(request, routed);
-    return place === undefined ? run(execution, routed) : place.then(() => run(execution, routed));
+    return place === undefined ? run(execution, routed, caller) : place.then(() => run(execution, routed, caller));
   }
 
-  function run(execution: RunningExecution, { fn, deployment }: ReadyFunction): Promise<Invoked> {
+  function run(execution: RunningExecution, { fn, deployment }: ReadyFunction, caller: Caller): void | Promise<void> {
     begin(execution);
     const worker = pool.live(deployment.id);
-    if (worker === undefined) return startWorkerAndExecute(execution).then(() => answerOf(execution, fn));
+    if (worker === undefined) return startWorkerAndExecute(execution).then(() => tell(caller, execution, fn));
     execute(execution, worker);
-    return answerOf(execution, fn);
+    tell(caller, execution, fn);
   }
 
-  function answerOf(execution: RunningExecution, fn: FunctionRow): Promise<Invoked> {
-    return fn.durability === 'strict' ? execution.answered.then(onceRecorded) : execution.answered;
+  function tell(caller: Caller, execution: RunningExecution, fn: FunctionRow): void {
+    if (fn.durability === 'strict') execution.onAnswered((invoked) => void tellOnceRecorded(caller, invoked));
+    else execution.onAnswered((invoked) => caller.answered(invoked));
   }
 
   /** A stream has its record after its end, which comes after the answer has begun. */
-  async function onceRecorded(invoked: Invoked): Promise<Invoked> {
+  async function tellOnceRecorded(caller: Caller, invoked: Invoked): Promise<void> {
     if (invoked.outcome.kind === 'failed' || invoked.outcome.body instanceof Uint8Array) await invoked.ended;
-    return invoked;
+    caller.answered(invoked);
   }
 
   /** @throws {PlatformError} when the function is not there, has nothing to run, or the caller may not run it */

@@ -23,7 +23,7 @@ export interface RunningExecutionOptions {
   readonly onEnd: (execution: RunningExecution) => void;
 }
 
-/** Stands until there is one; whoever waits for `answered` never sees it. */
+/** Stands until there is one; whoever listens for the answer never sees it. */
 const NO_OUTCOME: Outcome = { kind: 'failed', code: 'general_server_error', message: 'The execution has no outcome yet.' };
 
 export class RunningExecution implements ExchangeEvents, Invoked {
@@ -32,8 +32,6 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   readonly request: InvokeRequest;
   readonly routed: RoutedFunction;
   readonly beganAt = performance.now();
-  /** Resolves once, to itself, when the response has begun or it has failed. */
-  readonly answered: Promise<Invoked>;
   outcome: Outcome = NO_OUTCOME;
   exchange: Exchange | undefined;
   worker: Worker | undefined;
@@ -48,8 +46,8 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   endedAt: number | null = null;
   readonly #options: RunningExecutionOptions;
   readonly #lines: LogLine[] = [];
-  #resolve: (invoked: Invoked) => void = () => undefined;
   #answered = false;
+  #onAnswered: ((invoked: Invoked) => void) | undefined;
   #errorCode: ErrorCode | null = null;
   #status = 0;
   #responseHeaders: readonly string[] = [];
@@ -66,9 +64,12 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     this.token = options.token;
     this.request = options.request;
     this.routed = options.routed;
-    this.answered = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
+  }
+
+  /** The one listener is told once, when the response has begun or it has failed; at once when that is so already. */
+  onAnswered(listener: (invoked: Invoked) => void): void {
+    if (this.#answered) listener(this);
+    else this.#onAnswered = listener;
   }
 
   /** Whether the function's own code made it fail. */
@@ -105,7 +106,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     this.#responseHeaders = headers;
     if (status >= 500) this.#errorCode = 'execution_answered_error';
     this.outcome = { kind: 'response', status, headers, headerText, body: answer.body };
-    this.#resolve(this);
+    this.#onAnswered?.(this);
   }
 
   onLog(line: LogLine): void {
@@ -136,7 +137,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     this.#answered = true;
     this.#status = errorSpecs[code].status;
     this.outcome = { kind: 'failed', code, message };
-    this.#resolve(this);
+    this.#onAnswered?.(this);
   }
 
   /** It ends without having reached a worker. */
