@@ -48,7 +48,7 @@ describe('a hostile worker cannot fill the memory with', () => {
     fake.worker.execute(head, NOTHING, {
       ...ignoring,
       onAnswer(answer) {
-        if (answer.kind === 'response' && !(answer.body instanceof Uint8Array)) body = answer.body;
+        if (answer.kind === 'response' && answer.body instanceof ReadableStream) body = answer.body;
       },
     });
     fake.inside.write(responseFrame());

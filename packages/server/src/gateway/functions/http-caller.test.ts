@@ -1,13 +1,14 @@
 /** It is told from the middle of the reading of a worker's frames, where a throw counts as the worker's fault. */
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import { ShortBody } from '@martlet/protocol/frames';
 import { expect, test } from 'vitest';
 import type { Invoked, Outcome } from '../../services/invoke/invocation.ts';
 import { createCors, type Cors } from './cors.ts';
 import { HttpCaller } from './http-caller.ts';
 import { LeanRequest, LeanResponse } from './lean-http.ts';
 
-const FINE: Outcome = { kind: 'response', status: 200, headers: [], headerText: '', body: Buffer.from('fine') };
+const FINE: Outcome = { kind: 'response', status: 200, headers: [], headerText: '', body: new ShortBody('fine') };
 
 /** What goes over the wire when an execution comes out like this, and what was logged of it. */
 async function answered(

@@ -1,5 +1,6 @@
 /** What it takes to execute a function once, and what comes of it. Every way in speaks these words. */
 import type { ErrorCode, LogLine, Trigger } from '@martlet/protocol';
+import type { ShortBody } from '@martlet/protocol/frames';
 import type { Principal } from '../../domain/principal.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
 import type { RoutedFunction } from './function-routes.ts';
@@ -7,6 +8,8 @@ import type { Recordable, Recording } from './recorder.ts';
 
 /** Small bodies are bytes, everything else a stream: a stream costs more than the whole rest of a small request. */
 export type Body = Uint8Array | ReadableStream<Uint8Array>;
+/** The shortest ones of answers never become bytes. */
+export type AnswerBody = ShortBody | Body;
 
 export interface InvokeRequest {
   readonly projectId: string;
@@ -64,7 +67,7 @@ export type Outcome =
       readonly headers: readonly string[];
       /** The same as one text, joined by NUL. */
       readonly headerText: string;
-      readonly body: Body;
+      readonly body: AnswerBody;
     }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 

@@ -131,7 +131,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
 
   /** A stream has its record after its end, which comes after the answer has begun. */
   async function tellOnceRecorded(caller: Caller, invoked: Invoked): Promise<void> {
-    if (invoked.outcome.kind === 'failed' || invoked.outcome.body instanceof Uint8Array) await invoked.ended;
+    if (invoked.outcome.kind === 'failed' || !(invoked.outcome.body instanceof ReadableStream)) await invoked.ended;
     caller.answered(invoked);
   }
 

@@ -97,7 +97,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
       return;
     }
     if (this.#answered) {
-      if (!(answer.body instanceof Uint8Array)) void answer.body.cancel('The caller has gone away');
+      if (answer.body instanceof ReadableStream) void answer.body.cancel('The caller has gone away');
       return;
     }
     this.#answered = true;

@@ -7,11 +7,11 @@
  */
 import type { LogLine } from '@martlet/protocol';
 import { FrameError, ReceivedBody, SendCredit, type FailureMessage, type ResponseHead, type Usage } from '@martlet/protocol/frames';
-import type { Body } from '../invoke/invocation.ts';
+import type { AnswerBody } from '../invoke/invocation.ts';
 
 /** How the worker answered. `lost`: the worker is no more; the reason comes from whoever ended it. */
 export type Answer =
-  | { readonly kind: 'response'; readonly head: ResponseHead; readonly body: Body }
+  | { readonly kind: 'response'; readonly head: ResponseHead; readonly body: AnswerBody }
   | { readonly kind: 'failed'; readonly failure: FailureMessage };
 
 export interface ExchangeEvents {
