@@ -170,16 +170,10 @@ async function untilKilled({ killed }: FakeProcess): Promise<void> {
 }
 
 function createExecution({ id, onEnd = () => undefined }: { id: string; onEnd?: () => void }): RunningExecution {
-  return new RunningExecution({
-    id,
-    token: 't',
-    request: { principal: { kind: 'anonymous' }, headers: [], body: NOTHING } as never,
-    routed: { fn: { id: 'f', projectId: 'p' }, deployment: null } as never,
-    limits: { logBytes: 1_000_000, logLineBytes: 8000 },
-    now: 0,
-    onLine: undefined,
-    onEnd,
-  });
+  const request = { principal: { kind: 'anonymous' }, headers: [], body: NOTHING } as never;
+  const routed = { fn: { id: 'f', projectId: 'p' }, deployment: null } as never;
+  const limits = { logBytes: 1_000_000, logLineBytes: 8000 };
+  return new RunningExecution({ id, token: 't', request, routed, now: 0 }, { limits, onLine: undefined, onEnd });
 }
 
 function responseFrame(stream = 1, { body, usage }: Partial<SentResponse> = {}): Buffer {

@@ -57,6 +57,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
   const { routes, admission, pool, recorder, clock, ids, limits } = options;
   const running = new LiveList<RunningExecution>();
   const followers = createLineFollowers();
+  const executionWatch = { limits, onLine: followers.line, onEnd };
   const watch = setInterval(endLate, WATCH_MS);
   watch.unref();
   let draining = false;
@@ -113,14 +114,18 @@ export function createInvoke(options: InvokeOptions): Invoker {
   function admit(request: InvokeRequest, routed: ReadyFunction, caller: Caller): void | Promise<void> {
     const place = admission.enter(routed.fn, request.signal, request.attempt !== undefined);
     const execution = createExecution(request, routed);
-    return place === undefined ? run(execution, routed, caller) : place.then(() => run(execution, routed, caller));
+    if (place === undefined) return run(execution, routed, caller);
+    return place.then(() => {
+      execution.admittedAt = performance.now();
+      return run(execution, routed, caller);
+    });
   }
 
   function run(execution: RunningExecution, { fn, deployment }: ReadyFunction, caller: Caller): void | Promise<void> {
     begin(execution);
     const worker = pool.live(deployment.id);
     if (worker === undefined) return startWorkerAndExecute(execution).then(() => tell(caller, execution, fn));
-    execute(execution, worker);
+    execute(execution, worker, execution.admittedAt);
     tell(caller, execution, fn);
   }
 
@@ -166,21 +171,12 @@ export function createInvoke(options: InvokeOptions): Invoker {
 
   function createExecution(request: InvokeRequest, routed: RoutedFunction): RunningExecution {
     const id = request.attempt?.executionId ?? ids.next();
-    return new RunningExecution({
-      id,
-      token: `${TOKEN_PREFIX}${id}.${ids.secret(TOKEN_BYTES)}`,
-      request,
-      routed,
-      limits,
-      now: clock.now(),
-      onLine: followers.line,
-      onEnd,
-    });
+    const token = `${TOKEN_PREFIX}${id}.${ids.secret(TOKEN_BYTES)}`;
+    return new RunningExecution({ id, token, request, routed, now: clock.now() }, executionWatch);
   }
 
   function begin(execution: RunningExecution): void {
     const { request } = execution;
-    execution.admittedAt = performance.now();
     running.add(execution);
     execution.recording = request.attempt?.record(execution) ?? recorder.began(execution);
     const { signal } = request;
@@ -193,7 +189,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
       const worker = await pool.start(options.targetOf(execution.routed));
       // The first one of those who wait together is the one whose start was cold.
       execution.cold = true;
-      execute(execution, worker);
+      execute(execution, worker, performance.now());
     } catch (error) {
       const refusal = error instanceof PlatformError ? error : new PlatformError('worker_start_failed', { cause: error });
       execution.note('error', refusal.message);
@@ -202,7 +198,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     }
   }
 
-  function execute(execution: RunningExecution, worker: Worker): void {
+  function execute(execution: RunningExecution, worker: Worker, now: number): void {
     const { request, routed } = execution;
     // Also one that was canceled while its worker started: it has its answer, and must not run.
     if (request.signal?.aborted === true || execution.hasAnswered) {
@@ -210,7 +206,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
       return;
     }
     execution.cold ??= false;
-    execution.handedOverAt = performance.now();
+    execution.handedOverAt = now;
     execution.worker = worker;
     const timeoutMs = routed.fn.timeoutSeconds * 1000;
     execution.deadline = execution.handedOverAt + timeoutMs;
@@ -266,11 +262,11 @@ export function createInvoke(options: InvokeOptions): Invoker {
     }, STOP_GRACE_MS);
   }
 
-  function onEnd(execution: RunningExecution): void {
+  function onEnd(execution: RunningExecution, now: number): void {
     running.remove(execution);
     admission.leave(execution.routed.fn);
     if (execution.worker !== undefined) execution.worker.failuresInRow = execution.failed ? execution.worker.failuresInRow + 1 : 0;
-    execution.recording?.ended();
+    execution.recording?.ended(now);
     followers.ended(execution);
     options.onEnded(execution);
     if (running.size === 0) onIdle?.();
