@@ -11,8 +11,10 @@ import {
   writeResponse,
   writeUsage,
   type RequestHead,
+  type ResponseHead,
   type SentResponse,
 } from './heads.ts';
+import { SHORT_BODY_BYTES_MAX, ShortBody } from './short-body.ts';
 
 const token = fc.stringMatching(/^[\x21-\x7e]{0,40}$/);
 const headerPairs = fc.array(fc.tuple(fc.stringMatching(/^[A-Za-z-]{1,20}$/), fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,60}$/)), {
@@ -53,7 +55,7 @@ describe('response heads', () => {
       fc.property(fc.integer({ min: 200, max: 599 }), headerPairs, body, fc.boolean(), (status, pairs, bytes, finished) => {
         const usage = finished ? { cpuMicros: 12, memoryKb: 34 } : undefined;
         const read = readResponse(responsePayload({ status, headers: pairs.flat(), body: bytes, usage }));
-        expect({ ...read, body: new Uint8Array(read.body ?? []) }).toEqual({
+        expect({ ...read, body: new Uint8Array(bytesOf(read)) }).toEqual({
           status,
           headers: pairs.flat(),
           headerText: pairs.flat().join('\0'),
@@ -71,10 +73,20 @@ describe('response heads', () => {
         fc.string({ unit: fc.oneof(fc.constantFrom('a', 'ä', '\uD800', '\uFEFF', '\0'), fc.string({ unit: 'binary' })) }),
         (pairs, text) => {
           const read = readResponse(responsePayload({ status: 200, headers: pairs.flat(), body: text, usage: undefined }));
-          expect([read.headers, read.body]).toEqual([pairs.flat(), Buffer.from(text)]);
+          expect([read.headers, bytesOf(read)]).toEqual([pairs.flat(), Buffer.from(text)]);
         },
       ),
     );
+  });
+
+  test.each([0, 1, SHORT_BODY_BYTES_MAX, SHORT_BODY_BYTES_MAX + 1])('with a body of %i bytes outlive their frame', (length) => {
+    const headers = ['x-length', String(length)];
+    const sent = Buffer.alloc(length, 'añ', 'latin1');
+    const payload = responsePayload({ status: 200, headers, body: sent, usage: undefined });
+    const read = readResponse(payload);
+    payload.fill(0);
+    expect(read.body instanceof ShortBody).toBe(length <= SHORT_BODY_BYTES_MAX);
+    expect([read.headers, read.headerText, bytesOf(read)]).toEqual([headers, headers.join('\0'), sent]);
   });
 
   test('of a hostile worker are refused or well-formed', () => {
@@ -119,3 +131,7 @@ function payloadOf(write: (writer: FrameWriter) => void): Buffer {
 }
 
 const responsePayload = (response: SentResponse): Buffer => payloadOf((writer) => writeResponse(writer, 1, response));
+
+function bytesOf({ body }: ResponseHead): Uint8Array {
+  return body instanceof ShortBody ? body.bytes : (body ?? new Uint8Array());
+}

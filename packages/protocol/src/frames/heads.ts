@@ -6,6 +6,7 @@ import { FrameError } from './frame-reader.ts';
 import { FrameType } from './frame-types.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { RecentTexts } from './recent-texts.ts';
+import { SHORT_BODY_BYTES_MAX, ShortBody } from './short-body.ts';
 
 /** Set when the body is in the same frame, whole; otherwise chunks follow until an end frame. */
 const INLINE_BODY = 1;
@@ -47,7 +48,7 @@ export interface ResponseHead {
   /** The headers as they came, joined by NUL: what is known of them is found by this. */
   readonly headerText: string;
   /** Whole body, or undefined when chunks follow. */
-  readonly body: Buffer | undefined;
+  readonly body: ShortBody | Buffer | undefined;
   readonly usage: Usage | undefined;
 }
 
@@ -187,32 +188,44 @@ export function readResponse(payload: Buffer): ResponseHead {
   const end = RESPONSE_FIXED + payload.readUInt32LE(11);
   if (flags > 3 || status < 200 || status > 599 || end > payload.length)
     throw new FrameError('Cannot read a response head: its fields are out of range');
-  const headerText = payload.toString('latin1', RESPONSE_FIXED, end);
-  const headers = knownHeaders.get(headerText) ?? splitHeaders(headerText);
   const inline = (flags & INLINE_BODY) !== 0;
   if (!inline && (end !== payload.length || (flags & FINISHED) !== 0))
     throw new FrameError('Cannot read a response head: it contradicts itself');
+  const isShort = inline && payload.length - end <= SHORT_BODY_BYTES_MAX;
+  // One decoding for both.
+  const text = payload.toString('latin1', RESPONSE_FIXED, isShort ? payload.length : end);
+  const lookup = isShort ? text.slice(0, end - RESPONSE_FIXED) : text;
+  const known = knownHeaders.get(lookup) ?? splitHeaders(payload.toString('latin1', RESPONSE_FIXED, end));
   return {
     status,
-    headers,
-    headerText,
-    body: inline ? copy(payload, end) : undefined,
+    headers: known.headers,
+    headerText: known.text,
+    body: isShort ? new ShortBody(text.slice(end - RESPONSE_FIXED)) : inline ? Buffer.from(payload.subarray(end)) : undefined,
     usage: (flags & FINISHED) === 0 ? undefined : { cpuMicros: payload.readUInt32LE(3), memoryKb: payload.readUInt32LE(7) },
   };
 }
 
-/** Answers of one function mostly have the same headers. */
-const knownHeaders = new RecentTexts<readonly string[]>();
+interface KnownHeaders {
+  readonly text: string;
+  readonly headers: readonly string[];
+}
 
-/** @throws {FrameError} */
-function splitHeaders(text: string): readonly string[] {
+/** Answers of one function mostly have the same headers. */
+const knownHeaders = new RecentTexts<KnownHeaders>();
+
+/**
+ * The text must be its own, no slice: it and its pieces outlive the frame.
+ * @throws {FrameError}
+ */
+function splitHeaders(text: string): KnownHeaders {
   const headers = text === '' ? [] : text.split('\0');
   if (headers.length % 2 !== 0 || headers.length > HEADERS_MAX)
     throw new FrameError('Cannot read a response head: its headers are not pairs');
   // Many executions share it.
   Object.freeze(headers);
-  knownHeaders.keep(text, headers);
-  return headers;
+  const known = { text, headers };
+  knownHeaders.keep(text, known);
+  return known;
 }
 
 export function writeUsage(usage: Usage): Buffer {

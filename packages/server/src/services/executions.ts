@@ -1,6 +1,7 @@
 /** Records of executions, and executing through the control API, where the caller waits for the whole response. */
 import { createHash } from 'node:crypto';
 import { PlatformError, type Limits } from '@martlet/protocol';
+import { ShortBody } from '@martlet/protocol/frames';
 import { executeRefusal } from '../domain/contract/execute-roles.ts';
 import { isTerminal } from '../domain/execution-state.ts';
 import { actingUser, mayExecute, type Principal } from '../domain/principal.ts';
@@ -11,7 +12,8 @@ import { executionNotFound, findExecution, followExecution, mayRead, type Execut
 import { requireFunction, type FunctionSource } from './functions.ts';
 import type { Enqueue } from './queue/enqueue.ts';
 import { explainExecution } from './queue/why.ts';
-import type { Body, FollowedLine, Invoke, Invoked, PendingExecution } from './invoke/invoke.ts';
+import type { AnswerBody } from './invoke/invocation.ts';
+import type { FollowedLine, Invoke, Invoked, PendingExecution } from './invoke/invoke.ts';
 
 /** What a caller that waits is given at most; more has to be fetched from the function itself, as a stream. */
 const RESPONSE_BYTES_MAX = 20_971_520;
@@ -254,7 +256,8 @@ async function waitFor(invoked: Invoked): Promise<WaitedExecution> {
   };
 }
 
-async function readWhole(body: Body): Promise<Uint8Array> {
+async function readWhole(body: AnswerBody): Promise<Uint8Array> {
+  if (body instanceof ShortBody) return body.bytes;
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body instanceof Uint8Array ? [body] : body) {

@@ -60,7 +60,7 @@ const endsWith =
       row: () => anExecution({ id: 'job', status: 'failed', errorCode }),
     });
     await before(request);
-    recording?.ended();
+    recording?.ended(0);
     throw new PlatformError(errorCode);
   };
 

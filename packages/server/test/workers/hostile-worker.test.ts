@@ -1,6 +1,14 @@
 /** The server's side of the wall against a worker that breaks every rule it can without breaking the form of a frame. */
 import type { Duplex } from 'node:stream';
-import { FRAME_HEADER_BYTES, FrameType, FrameWriter, writeLog, writeResponse, type RequestHead } from '@martlet/protocol/frames';
+import {
+  FRAME_HEADER_BYTES,
+  FrameType,
+  FrameWriter,
+  writeLog,
+  writeResponse,
+  type RequestHead,
+  type SentResponse,
+} from '@martlet/protocol/frames';
 import { describe, expect, test, vi } from 'vitest';
 import { RunningExecution } from '../../src/services/invoke/running-execution.ts';
 import type { ExchangeEvents } from '../../src/services/workers/exchange.ts';
@@ -40,7 +48,7 @@ describe('a hostile worker cannot fill the memory with', () => {
     fake.worker.execute(head, NOTHING, {
       ...ignoring,
       onAnswer(answer) {
-        if (answer.kind === 'response' && !(answer.body instanceof Uint8Array)) body = answer.body;
+        if (answer.kind === 'response' && answer.body instanceof ReadableStream) body = answer.body;
       },
     });
     fake.inside.write(responseFrame());
@@ -79,16 +87,7 @@ describe('a hostile worker cannot fill the memory with', () => {
 
   test('empty log lines', async () => {
     const fake = await startWorker();
-    const execution = new RunningExecution({
-      id: 'e',
-      token: 't',
-      request: { principal: { kind: 'anonymous' }, headers: [], body: NOTHING } as never,
-      routed: { fn: { id: 'f', projectId: 'p' }, deployment: null } as never,
-      limits: { logBytes: 1_000_000, logLineBytes: 8000 },
-      now: 0,
-      onLine: undefined,
-      onEnd: () => undefined,
-    });
+    const execution = createExecution({ id: 'e' });
     execution.exchange = fake.worker.execute(head, NOTHING, execution);
     await writeMany(fake, frame(FrameType.log, 1, writeLog({ level: 'info', stream: 'logs', time: 0, text: '' })), 2_000_000);
     await untilKilled(fake);
@@ -116,6 +115,28 @@ describe('a worker', () => {
     });
     expect(await ended).toBeUndefined();
     expect(worker.state).toBe('dead');
+  });
+});
+
+describe('answers that come in one piece', () => {
+  test('are told one after the other, each before the record of its execution and before the next is read', async () => {
+    const fake = await startWorker();
+    const told: string[] = [];
+    for (const id of ['a', 'b']) {
+      const execution = createExecution({ id, onEnd: () => told.push(`${id} ended`) });
+      execution.onAnswered(({ outcome }) => told.push(`${id} ${outcome.kind}`));
+      execution.exchange = fake.worker.execute(head, NOTHING, execution);
+    }
+    fake.inside.write(Buffer.concat([1, 2].map((stream) => responseFrame(stream, { body: 'x', usage: { cpuMicros: 1, memoryKb: 1 } }))));
+    await vi.waitFor(() => expect(told).toEqual(['a response', 'a ended', 'b response', 'b ended']));
+  });
+
+  test('are told to a listener that comes late, too', async () => {
+    const execution = createExecution({ id: 'a' });
+    execution.fail('execution_canceled', 'gone');
+    const told: unknown[] = [];
+    execution.onAnswered((invoked) => told.push(invoked.outcome));
+    expect(told).toEqual([{ kind: 'failed', code: 'execution_canceled', message: 'gone' }]);
   });
 });
 
@@ -148,10 +169,17 @@ async function untilKilled({ killed }: FakeProcess): Promise<void> {
   await vi.waitFor(() => expect(killed()).toBe(true), { timeout: 10_000 });
 }
 
-function responseFrame(): Buffer {
+function createExecution({ id, onEnd = () => undefined }: { id: string; onEnd?: () => void }): RunningExecution {
+  const request = { principal: { kind: 'anonymous' }, headers: [], body: NOTHING } as never;
+  const routed = { fn: { id: 'f', projectId: 'p' }, deployment: null } as never;
+  const limits = { logBytes: 1_000_000, logLineBytes: 8000 };
+  return new RunningExecution({ id, token: 't', request, routed, now: 0 }, { limits, onLine: undefined, onEnd });
+}
+
+function responseFrame(stream = 1, { body, usage }: Partial<SentResponse> = {}): Buffer {
   const sent: Buffer[] = [];
   const writer = new FrameWriter({ destroyed: false, write: (bytes) => sent.push(bytes) });
-  writeResponse(writer, 1, { status: 200, headers: [], body: undefined, usage: undefined });
+  writeResponse(writer, stream, { status: 200, headers: [], body, usage });
   writer.flush();
   return Buffer.concat(sent);
 }

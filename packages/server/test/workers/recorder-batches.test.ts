@@ -40,7 +40,7 @@ describe('rows of executions', () => {
     const endedAt = new Map<string, number>();
     for (let ms = 0; ms < 1000; ms += 1) {
       endedAt.set(`e${ms}`, performance.now());
-      recorder.began(execution(`e${ms}`)).ended();
+      recorder.began(execution(`e${ms}`)).ended(performance.now());
       await vi.advanceTimersByTimeAsync(1);
     }
     await vi.advanceTimersByTimeAsync(VISIBLE_MS);
@@ -52,9 +52,9 @@ describe('rows of executions', () => {
 
   test('wait for nothing when the commit before them took long enough', async () => {
     const { recorder, commits } = createBed(50);
-    recorder.began(execution('first')).ended();
+    recorder.began(execution('first')).ended(performance.now());
     await vi.advanceTimersByTimeAsync(20);
-    recorder.began(execution('second')).ended();
+    recorder.began(execution('second')).ended(performance.now());
     await vi.waitFor(() => expect(commits).toHaveLength(2));
     expect((commits[1]?.at ?? 0) - (commits[0]?.at ?? 0)).toBe(50);
   });
@@ -63,9 +63,9 @@ describe('rows of executions', () => {
     const { recorder, commits } = createBed();
     const began = performance.now();
     const strict = recorder.began(execution('strict'));
-    strict.ended();
+    strict.ended(performance.now());
     const recorded = strict.whenRecorded();
-    recorder.began(execution('other')).ended();
+    recorder.began(execution('other')).ended(performance.now());
     await vi.advanceTimersByTimeAsync(COMMIT_MS + 1);
     expect(commits.map(({ ids }) => ids)).toEqual([['strict', 'other']]);
     expect((commits[0]?.at ?? Infinity) - began).toBeLessThanOrEqual(COMMIT_MS + 1);
@@ -74,12 +74,12 @@ describe('rows of executions', () => {
 
   test('are written at once when somebody began to wait while they ran, or while another commit is under way', async () => {
     const { recorder, commits } = createBed(5);
-    recorder.began(execution('first')).ended();
+    recorder.began(execution('first')).ended(performance.now());
     await vi.advanceTimersToNextTimerAsync();
     const early = recorder.began(execution('early'));
     const recorded = early.whenRecorded();
     expect(recorder.backlog).toBe(0);
-    early.ended();
+    early.ended(performance.now());
     await vi.advanceTimersByTimeAsync(1000);
     await recorded;
     expect(commits.map(({ ids }) => ids)).toEqual([['first'], ['early']]);

@@ -35,7 +35,7 @@ describe('the record of an execution', () => {
     const recording = recorder.began(execution);
     await vi.waitFor(() => expect(writes).toHaveLength(1), { timeout: 5000 });
     execution.status = 'completed';
-    recording.ended();
+    recording.ended(performance.now());
     let durable = false;
     const recorded = recording.whenRecorded().then(() => (durable = true));
     writes[0]?.commit();
@@ -74,7 +74,7 @@ describe('the record of an execution', () => {
     );
     expect(backlogMax).toBe(1);
     away = false;
-    recording.ended();
+    recording.ended(performance.now());
     await recording.whenRecorded();
     await recorder.close();
     expect(recorder.backlog).toBe(0);

@@ -6,19 +6,19 @@ import type { Credentials } from '../../services/principals.ts';
 import type { Log } from '../../ports/system/log.ts';
 import type { FunctionRoutes } from '../../services/invoke/function-routes.ts';
 import { after } from '../../services/invoke/after.ts';
-import type { Invoke, Invoked, InvokeRequest } from '../../services/invoke/invocation.ts';
+import type { Starter } from '../../services/invoke/invocation.ts';
 import { isDocument, makeDocument, writeDocument, type DocumentOptions } from './answer-document.ts';
 import { createCors } from './cors.ts';
 import { addressOfHost, addressOfUrl, type FunctionAddress } from './function-address.ts';
 import { signalOf } from './connection-signal.ts';
+import { HttpCaller } from './http-caller.ts';
 import type { LeanRequest, LeanResponse } from './lean-http.ts';
 import { clientAddress } from '../session/client-address.ts';
 import { sessionOf } from '../session/session-credentials.ts';
 import { originOf, readBody, readHeaders, type ReadHeaders } from './read-request.ts';
-import { toRefusal, writeError, writeOutcome } from './write-outcome.ts';
 
 export interface FunctionsGatewayOptions {
-  readonly invoke: Invoke;
+  readonly invoke: Starter;
   readonly routes: FunctionRoutes;
   identify(credentials: Credentials): Principal | Promise<Principal>;
   readonly defaultProjectId: string;
@@ -44,6 +44,7 @@ const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 export function createFunctionsGateway(options: FunctionsGatewayOptions): FunctionsGateway {
   const { routes, log } = options;
   const cors = createCors(options.corsOrigins);
+  const needs = { cors, log };
 
   return {
     handle(request, response) {
@@ -52,38 +53,33 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
         const url = originForm(request.url ?? '/');
         address = addressOfHost(request.headers.host, url, options.functionsDomain) ?? addressOfUrl(url);
       } catch (error) {
-        refuse(request, response, error);
+        new HttpCaller(request, response, needs).refused(error);
         return true;
       }
       if (address === undefined) return false;
-      if (isDocument(address, request.method)) void describe(request, response, address);
-      else answer(request, response, address);
+      const caller = new HttpCaller(request, response, needs);
+      if (isDocument(address, request.method)) void describe(caller, address);
+      else answer(caller, address);
       return true;
     },
   };
 
-  function answer(request: LeanRequest, response: LeanResponse, address: FunctionAddress): void {
-    const preflight = cors.preflight(request);
-    if (preflight !== undefined) {
-      response.writeHead(204, [...preflight]).end();
-      return;
-    }
-    const onRefusal = (error: unknown): void => refuse(request, response, error);
+  function answer(caller: HttpCaller, address: FunctionAddress): void {
     try {
-      const invoked = after(parse(request, response, address), (parsed) => options.invoke.invoke(parsed)) as Promise<Invoked>;
-      invoked.then((value) => {
-        try {
-          writeOutcome(response, value, cors.headersFor(request))?.catch(onRefusal);
-        } catch (error) {
-          onRefusal(error);
-        }
-      }, onRefusal);
+      const preflight = cors.preflight(caller.request);
+      if (preflight !== undefined) {
+        caller.response.writeHead(204, [...preflight]).end();
+        return;
+      }
+      const started = start(caller, address);
+      if (started instanceof Promise) started.catch((error: unknown) => caller.refused(error));
     } catch (error) {
-      onRefusal(error);
+      caller.refused(error);
     }
   }
 
-  async function describe(request: LeanRequest, response: LeanResponse, address: FunctionAddress): Promise<void> {
+  async function describe(caller: HttpCaller, address: FunctionAddress): Promise<void> {
+    const { request, response } = caller;
     try {
       const headers = readHeaders(request.rawHeaders);
       const principal = await options.identify(credentialsOf(request, headers, address));
@@ -93,12 +89,13 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
       const document = await makeDocument({ request, address, principal, projectId, defaultProjectId }, options.document);
       writeDocument(response, document, cors.headersFor(request));
     } catch (error) {
-      refuse(request, response, error);
+      caller.refused(error);
     }
   }
 
-  /** @throws {PlatformError} */
-  function parse(request: LeanRequest, response: LeanResponse, address: FunctionAddress): InvokeRequest | Promise<InvokeRequest> {
+  /** @throws {PlatformError} at once or as a rejection */
+  function start(caller: HttpCaller, address: FunctionAddress): void | Promise<void> {
+    const { request, response } = caller;
     const method = request.method ?? 'GET';
     if (FORBIDDEN_METHODS.has(method)) throw new PlatformError('general_bad_request', `Cannot call a function with the method ${method}.`);
     const headers = readHeaders(request.rawHeaders);
@@ -113,21 +110,26 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
         const body = readBody(request);
         // Whoever waits for a body may find another deployment after it.
         const routed = body instanceof Promise ? undefined : route.routed;
-        return after(body, (whole) => ({
-          projectId,
-          functionId: route.routed.fn.id,
-          routed,
-          principal,
-          trigger: 'http' as const,
-          method,
-          origin: originOf(request),
-          path: (route.subPath === '' ? '/' : route.subPath) + address.query,
-          headers: headers.forFunction,
-          body: whole,
-          clientIp: clientIp(request),
-          hops: principal.kind === 'execution' ? principal.hops + 1 : 0,
-          signal,
-        }));
+        return after(body, (whole) =>
+          options.invoke.start(
+            {
+              projectId,
+              functionId: route.routed.fn.id,
+              routed,
+              principal,
+              trigger: 'http',
+              method,
+              origin: originOf(request),
+              path: (route.subPath === '' ? '/' : route.subPath) + address.query,
+              headers: headers.forFunction,
+              body: whole,
+              clientIp: clientIp(request),
+              hops: principal.kind === 'execution' ? principal.hops + 1 : 0,
+              signal,
+            },
+            caller,
+          ),
+        );
       });
     });
   }
@@ -150,17 +152,6 @@ export function createFunctionsGateway(options: FunctionsGatewayOptions): Functi
     const forwarded = options.trustProxy ? request.headers['x-forwarded-for'] : undefined;
     const first = typeof forwarded === 'string' ? forwarded.split(',', 1)[0]?.trim() : undefined;
     return first !== undefined && first !== '' ? first : (request.socket.remoteAddress ?? '');
-  }
-
-  function refuse(request: LeanRequest, response: LeanResponse, error: unknown): void {
-    const refusal = toRefusal(error);
-    if (refusal.code === 'general_server_error') log.error({ error: refusal.cause, url: request.url }, 'Cannot answer a request');
-    writeError(response, {
-      code: refusal.code,
-      message: refusal.message,
-      retryAfterSeconds: refusal.retryAfterSeconds,
-      extraHeaders: cors.headersFor(request),
-    });
   }
 }
 

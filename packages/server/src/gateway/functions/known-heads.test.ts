@@ -1,6 +1,7 @@
 /** The short way writes what Node writes, byte by byte, or leaves it to Node. */
 import { createServer, STATUS_CODES, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import { SHORT_BODY_BYTES_MAX, ShortBody } from '@martlet/protocol/frames';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Invoked } from '../../services/invoke/invocation.ts';
@@ -40,7 +41,8 @@ beforeAll(async () => {
     { IncomingMessage: LeanRequest, ServerResponse: EitherResponse, optimizeEmptyRequests: true, keepAliveTimeout: 75_000 },
     (request, response) => {
       if (request.url === '/closing') response.setHeader('connection', 'close');
-      const { status, headers, body } = answer;
+      const { status, headers, body: bytes } = answer;
+      const body = bytes.length > SHORT_BODY_BYTES_MAX ? bytes : new ShortBody(bytes.toString('latin1'));
       const invoked = { id: 'e1', outcome: { kind: 'response', status, headers, headerText: headers.join('\0'), body } };
       writeOutcome(response, invoked as unknown as Invoked, []);
     },

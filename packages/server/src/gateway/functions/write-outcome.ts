@@ -1,5 +1,6 @@
 /** The one place where outcomes and refusals of the data plane become HTTP. */
 import { errorSpecs, isPlatformError, PlatformError, type ErrorCode } from '@martlet/protocol';
+import { ShortBody } from '@martlet/protocol/frames';
 import type { Invoked } from '../../services/invoke/invocation.ts';
 import { beginHead } from './known-heads.ts';
 import type { LeanResponse } from './lean-http.ts';
@@ -8,7 +9,6 @@ import { isPassedOn } from './passed-headers.ts';
 const BODILESS = new Set([204, 205, 304]);
 /** Where the platform answers for an origin, a second answer beside its own would be none for a browser. */
 const CORS_ANSWERS = new Set(['access-control-allow-origin', 'access-control-allow-credentials']);
-const JOINED_BYTES_MAX = 8192;
 
 export function writeOutcome(response: LeanResponse, invoked: Invoked, extraHeaders: readonly string[]): Promise<void> | undefined {
   const { outcome, id: executionId } = invoked;
@@ -17,14 +17,16 @@ export function writeOutcome(response: LeanResponse, invoked: Invoked, extraHead
     return undefined;
   }
   const { status, body } = outcome;
-  if (body instanceof Uint8Array && extraHeaders.length === 0 && sendShort(response, invoked, body)) return undefined;
+  if (body instanceof ShortBody && extraHeaders.length === 0 && sendShort(response, invoked, body)) return undefined;
   const headers = responseHeaders(outcome.headers, executionId, extraHeaders);
   const isHead = response.req.method === 'HEAD';
-  if (body instanceof Uint8Array) {
+  if (!(body instanceof ReadableStream)) {
     if (!BODILESS.has(status) && !isHead) headers.push('content-length', String(body.length));
     if (!writeHead(response, { status, headers, executionId })) return undefined;
     if (BODILESS.has(status) || isHead) response.end();
-    else endWith(response, body);
+    // With the head in one system call; bytes take a second buffer and a `writev`.
+    else if (body instanceof ShortBody) response.endShort(body.text);
+    else response.end(body);
     return undefined;
   }
   if (!writeHead(response, { status, headers, executionId })) {
@@ -40,12 +42,12 @@ export function writeOutcome(response: LeanResponse, invoked: Invoked, extraHead
 }
 
 /** The way of nearly every answer. @returns false, with nothing done, where Node must make the head */
-function sendShort(response: LeanResponse, { outcome, id: executionId }: Invoked, body: Uint8Array): boolean {
-  if (outcome.kind === 'failed' || body.length > JOINED_BYTES_MAX || BODILESS.has(outcome.status) || !response.takesWhole) return false;
+function sendShort(response: LeanResponse, { outcome, id: executionId }: Invoked, body: ShortBody): boolean {
+  if (outcome.kind === 'failed' || BODILESS.has(outcome.status) || !response.takesWhole) return false;
   const { status, headers, headerText } = outcome;
   const head = beginHead({ status, headers, headerText, executionId, length: body.length });
   if (head === undefined) return false;
-  response.sendWhole(status, head, textOf(body));
+  response.sendWhole(status, head, body.text);
   return true;
 }
 
@@ -132,14 +134,6 @@ function writeHead(
     return false;
   }
 }
-
-/** As Latin-1 text a short body goes out in one system call with the head; as bytes it takes a second buffer and a `writev`. */
-function endWith(response: LeanResponse, body: Uint8Array): void {
-  if (body.length > JOINED_BYTES_MAX) response.end(body);
-  else response.endShort(textOf(body));
-}
-
-const textOf = (body: Uint8Array): string => Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1');
 
 async function pipe(body: ReadableStream<Uint8Array>, response: LeanResponse): Promise<void> {
   const reader = body.getReader();

@@ -1,5 +1,6 @@
 /** What it takes to execute a function once, and what comes of it. Every way in speaks these words. */
 import type { ErrorCode, LogLine, Trigger } from '@martlet/protocol';
+import type { ShortBody } from '@martlet/protocol/frames';
 import type { Principal } from '../../domain/principal.ts';
 import type { ExecutionRow } from '../../ports/store.ts';
 import type { RoutedFunction } from './function-routes.ts';
@@ -7,6 +8,8 @@ import type { Recordable, Recording } from './recorder.ts';
 
 /** Small bodies are bytes, everything else a stream: a stream costs more than the whole rest of a small request. */
 export type Body = Uint8Array | ReadableStream<Uint8Array>;
+/** The shortest ones of answers never become bytes. */
+export type AnswerBody = ShortBody | Body;
 
 export interface InvokeRequest {
   readonly projectId: string;
@@ -64,7 +67,7 @@ export type Outcome =
       readonly headers: readonly string[];
       /** The same as one text, joined by NUL. */
       readonly headerText: string;
-      readonly body: Body;
+      readonly body: AnswerBody;
     }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
@@ -85,10 +88,27 @@ export interface PendingExecution {
   readonly linesGoOn?: boolean;
 }
 
+/**
+ * Who is told how an execution came out, by one call of one of these. The call comes from the middle of the reading of a
+ * worker's frames, or of an end: what it throws would count as the worker's fault, so it must not throw.
+ */
+export interface Caller {
+  /** The response has begun, or it has failed. */
+  answered(invoked: Invoked): void;
+  /** It is refused, with a `PlatformError` unless the fault is ours: unknown, not ready, not allowed, no room, draining. */
+  refused(error: unknown): void;
+}
+
+/** The way in for the hot path: between the frame of a worker and the socket of its caller stands no promise. */
+export interface Starter {
+  /** Executes a function and tells its caller, perhaps before this returns. Never throws. */
+  start(request: InvokeRequest, caller: Caller): void;
+}
+
 export interface Invoke {
   /**
    * Executes a function and resolves when its response begins or it has failed.
-   * @throws {PlatformError} when it is refused: unknown, not ready, not allowed, no room, draining; at once or as a rejection
+   * Rejects when it is refused, as `Caller` has it.
    */
   invoke(request: InvokeRequest): Promise<Invoked>;
   /** Ends a running execution. @returns whether there was one */

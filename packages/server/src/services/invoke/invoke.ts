@@ -11,7 +11,7 @@ import type { Admission } from './admission.ts';
 import { after } from './after.ts';
 import { createLineFollowers } from './follow-lines.ts';
 import type { FunctionRoutes, RoutedFunction } from './function-routes.ts';
-import type { Invoke, Invoked, InvokeRequest, PendingExecution } from './invocation.ts';
+import type { Caller, Invoke, Invoked, InvokeRequest, PendingExecution, Starter } from './invocation.ts';
 import { LiveList } from './live-list.ts';
 import type { Recorder } from './recorder.ts';
 import { RunningExecution } from './running-execution.ts';
@@ -36,7 +36,7 @@ export interface InvokeOptions {
 }
 
 /** What `invoke` offers beyond its port, to those who put the server together. */
-export interface Invoker extends Invoke {
+export interface Invoker extends Invoke, Starter {
   /** The principal of a running execution by its token. */
   lookUpExecution(token: string): Principal | undefined;
   readonly inFlight: number;
@@ -57,13 +57,15 @@ export function createInvoke(options: InvokeOptions): Invoker {
   const { routes, admission, pool, recorder, clock, ids, limits } = options;
   const running = new LiveList<RunningExecution>();
   const followers = createLineFollowers();
+  const executionWatch = { limits, onLine: followers.line, onEnd };
   const watch = setInterval(endLate, WATCH_MS);
   watch.unref();
   let draining = false;
   let onIdle: (() => void) | undefined;
 
   return {
-    invoke,
+    start,
+    invoke: (request) => new Promise((resolve, reject) => start(request, { answered: resolve, refused: reject })),
     cancel(projectId, executionId) {
       const execution = running.find(({ id }) => id === executionId);
       if (execution === undefined || execution.routed.fn.projectId !== projectId) return false;
@@ -97,36 +99,45 @@ export function createInvoke(options: InvokeOptions): Invoker {
     },
   };
 
-  function invoke(request: InvokeRequest): Promise<Invoked> {
-    if (draining) throw new PlatformError('server_draining', { retryAfterSeconds: 1 });
-    const invoked = after(request.routed ?? routes.byId(request.projectId, request.functionId), (routed) =>
-      after(ready(request, routed), (readyFunction) => admit(request, readyFunction)),
-    );
-    return invoked instanceof Promise ? invoked : Promise.resolve(invoked);
+  function start(request: InvokeRequest, caller: Caller): void {
+    try {
+      if (draining) throw new PlatformError('server_draining', { retryAfterSeconds: 1 });
+      const started = after(request.routed ?? routes.byId(request.projectId, request.functionId), (routed) =>
+        after(ready(request, routed), (readyFunction) => admit(request, readyFunction, caller)),
+      );
+      if (started instanceof Promise) started.catch((error: unknown) => caller.refused(error));
+    } catch (error) {
+      caller.refused(error);
+    }
   }
 
-  function admit(request: InvokeRequest, routed: ReadyFunction): Promise<Invoked> {
+  function admit(request: InvokeRequest, routed: ReadyFunction, caller: Caller): void | Promise<void> {
     const place = admission.enter(routed.fn, request.signal, request.attempt !== undefined);
     const execution = createExecution(request, routed);
-    return place === undefined ? run(execution, routed) : place.then(() => run(execution, routed));
+    if (place === undefined) return run(execution, routed, caller);
+    return place.then(() => {
+      execution.admittedAt = performance.now();
+      return run(execution, routed, caller);
+    });
   }
 
-  function run(execution: RunningExecution, { fn, deployment }: ReadyFunction): Promise<Invoked> {
+  function run(execution: RunningExecution, { fn, deployment }: ReadyFunction, caller: Caller): void | Promise<void> {
     begin(execution);
     const worker = pool.live(deployment.id);
-    if (worker === undefined) return startWorkerAndExecute(execution).then(() => answerOf(execution, fn));
-    execute(execution, worker);
-    return answerOf(execution, fn);
+    if (worker === undefined) return startWorkerAndExecute(execution).then(() => tell(caller, execution, fn));
+    execute(execution, worker, execution.admittedAt);
+    tell(caller, execution, fn);
   }
 
-  function answerOf(execution: RunningExecution, fn: FunctionRow): Promise<Invoked> {
-    return fn.durability === 'strict' ? execution.answered.then(onceRecorded) : execution.answered;
+  function tell(caller: Caller, execution: RunningExecution, fn: FunctionRow): void {
+    if (fn.durability === 'strict') execution.onAnswered((invoked) => void tellOnceRecorded(caller, invoked));
+    else execution.onAnswered((invoked) => caller.answered(invoked));
   }
 
   /** A stream has its record after its end, which comes after the answer has begun. */
-  async function onceRecorded(invoked: Invoked): Promise<Invoked> {
-    if (invoked.outcome.kind === 'failed' || invoked.outcome.body instanceof Uint8Array) await invoked.ended;
-    return invoked;
+  async function tellOnceRecorded(caller: Caller, invoked: Invoked): Promise<void> {
+    if (invoked.outcome.kind === 'failed' || !(invoked.outcome.body instanceof ReadableStream)) await invoked.ended;
+    caller.answered(invoked);
   }
 
   /** @throws {PlatformError} when the function is not there, has nothing to run, or the caller may not run it */
@@ -160,21 +171,12 @@ export function createInvoke(options: InvokeOptions): Invoker {
 
   function createExecution(request: InvokeRequest, routed: RoutedFunction): RunningExecution {
     const id = request.attempt?.executionId ?? ids.next();
-    return new RunningExecution({
-      id,
-      token: `${TOKEN_PREFIX}${id}.${ids.secret(TOKEN_BYTES)}`,
-      request,
-      routed,
-      limits,
-      now: clock.now(),
-      onLine: followers.line,
-      onEnd,
-    });
+    const token = `${TOKEN_PREFIX}${id}.${ids.secret(TOKEN_BYTES)}`;
+    return new RunningExecution({ id, token, request, routed, now: clock.now() }, executionWatch);
   }
 
   function begin(execution: RunningExecution): void {
     const { request } = execution;
-    execution.admittedAt = performance.now();
     running.add(execution);
     execution.recording = request.attempt?.record(execution) ?? recorder.began(execution);
     const { signal } = request;
@@ -187,7 +189,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
       const worker = await pool.start(options.targetOf(execution.routed));
       // The first one of those who wait together is the one whose start was cold.
       execution.cold = true;
-      execute(execution, worker);
+      execute(execution, worker, performance.now());
     } catch (error) {
       const refusal = error instanceof PlatformError ? error : new PlatformError('worker_start_failed', { cause: error });
       execution.note('error', refusal.message);
@@ -196,7 +198,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     }
   }
 
-  function execute(execution: RunningExecution, worker: Worker): void {
+  function execute(execution: RunningExecution, worker: Worker, now: number): void {
     const { request, routed } = execution;
     // Also one that was canceled while its worker started: it has its answer, and must not run.
     if (request.signal?.aborted === true || execution.hasAnswered) {
@@ -204,7 +206,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
       return;
     }
     execution.cold ??= false;
-    execution.handedOverAt = performance.now();
+    execution.handedOverAt = now;
     execution.worker = worker;
     const timeoutMs = routed.fn.timeoutSeconds * 1000;
     execution.deadline = execution.handedOverAt + timeoutMs;
@@ -260,11 +262,11 @@ export function createInvoke(options: InvokeOptions): Invoker {
     }, STOP_GRACE_MS);
   }
 
-  function onEnd(execution: RunningExecution): void {
+  function onEnd(execution: RunningExecution, now: number): void {
     running.remove(execution);
     admission.leave(execution.routed.fn);
     if (execution.worker !== undefined) execution.worker.failuresInRow = execution.failed ? execution.worker.failuresInRow + 1 : 0;
-    execution.recording?.ended();
+    execution.recording?.ended(now);
     followers.ended(execution);
     options.onEnded(execution);
     if (running.size === 0) onIdle?.();

@@ -20,8 +20,8 @@ export interface Recordable {
 
 /** The record of one execution, from its beginning to its commit. */
 export interface Recording {
-  /** The execution has its final row. */
-  ended(): void;
+  /** The execution has its final row. `now`: of `performance.now()`. */
+  ended(now: number): void;
   /** Settles when the final row is durable, which is after its end. Never rejects. */
   whenRecorded(): Promise<void>;
   /** Lines that the store does not have yet, for records that are not the recorder's. */
@@ -86,10 +86,10 @@ class Entry implements Recording {
     return this.#waiters !== undefined;
   }
 
-  ended(): void {
+  ended(now: number): void {
     this.execution = new FinalRecord(this.execution);
     this.hasEnded = true;
-    this.endedAt = performance.now();
+    this.endedAt = now;
     this.#onEnd(this);
   }
 

@@ -11,19 +11,25 @@ import type { Invoked, InvokeRequest, Outcome } from './invocation.ts';
 import type { RoutedFunction } from './function-routes.ts';
 import type { Recording } from './recorder.ts';
 
-export interface RunningExecutionOptions {
+/** What one execution is about. */
+export interface ExecutionFacts {
   readonly id: string;
   readonly token: string;
   readonly request: InvokeRequest;
   readonly routed: RoutedFunction;
-  readonly limits: Pick<Limits, 'logBytes' | 'logLineBytes'>;
   /** Milliseconds since 1970. */
   readonly now: number;
-  readonly onLine: ((execution: RunningExecution, line: LogLine) => void) | undefined;
-  readonly onEnd: (execution: RunningExecution) => void;
 }
 
-/** Stands until there is one; whoever waits for `answered` never sees it. */
+/** What all executions share. */
+export interface ExecutionWatch {
+  readonly limits: Pick<Limits, 'logBytes' | 'logLineBytes'>;
+  readonly onLine: ((execution: RunningExecution, line: LogLine) => void) | undefined;
+  /** `now`: of `performance.now()`. */
+  readonly onEnd: (execution: RunningExecution, now: number) => void;
+}
+
+/** Stands until there is one; whoever listens for the answer never sees it. */
 const NO_OUTCOME: Outcome = { kind: 'failed', code: 'general_server_error', message: 'The execution has no outcome yet.' };
 
 export class RunningExecution implements ExchangeEvents, Invoked {
@@ -32,8 +38,6 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   readonly request: InvokeRequest;
   readonly routed: RoutedFunction;
   readonly beganAt = performance.now();
-  /** Resolves once, to itself, when the response has begun or it has failed. */
-  readonly answered: Promise<Invoked>;
   outcome: Outcome = NO_OUTCOME;
   exchange: Exchange | undefined;
   worker: Worker | undefined;
@@ -42,14 +46,16 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   recording: Recording | undefined;
   /** Of `performance.now()`; until it is in the hands of a worker there is none. */
   deadline = Infinity;
-  admittedAt = 0;
+  /** Like the other times of `performance.now()`; one reading stands for all that happens without a wait in between. */
+  admittedAt = this.beganAt;
   handedOverAt = 0;
   cold: boolean | null = null;
   endedAt: number | null = null;
-  readonly #options: RunningExecutionOptions;
+  readonly #now: number;
+  readonly #watch: ExecutionWatch;
   readonly #lines: LogLine[] = [];
-  #resolve: (invoked: Invoked) => void = () => undefined;
   #answered = false;
+  #onAnswered: ((invoked: Invoked) => void) | undefined;
   #errorCode: ErrorCode | null = null;
   #status = 0;
   #responseHeaders: readonly string[] = [];
@@ -60,15 +66,19 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   #logBytes = 0;
   #logsDropped = 0;
 
-  constructor(options: RunningExecutionOptions) {
-    this.#options = options;
-    this.id = options.id;
-    this.token = options.token;
-    this.request = options.request;
-    this.routed = options.routed;
-    this.answered = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
+  constructor(facts: ExecutionFacts, watch: ExecutionWatch) {
+    this.id = facts.id;
+    this.token = facts.token;
+    this.request = facts.request;
+    this.routed = facts.routed;
+    this.#now = facts.now;
+    this.#watch = watch;
+  }
+
+  /** The one listener is told once, when the response has begun or it has failed; at once when that is so already. */
+  onAnswered(listener: (invoked: Invoked) => void): void {
+    if (this.#answered) listener(this);
+    else this.#onAnswered = listener;
   }
 
   /** Whether the function's own code made it fail. */
@@ -96,7 +106,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
       return;
     }
     if (this.#answered) {
-      if (!(answer.body instanceof Uint8Array)) void answer.body.cancel('The caller has gone away');
+      if (answer.body instanceof ReadableStream) void answer.body.cancel('The caller has gone away');
       return;
     }
     this.#answered = true;
@@ -105,16 +115,17 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     this.#responseHeaders = headers;
     if (status >= 500) this.#errorCode = 'execution_answered_error';
     this.outcome = { kind: 'response', status, headers, headerText, body: answer.body };
-    this.#resolve(this);
+    this.#onAnswered?.(this);
   }
 
   onLog(line: LogLine): void {
     // The worker has cut and counted already; one that sends more is not ours any longer, and may send without end.
     this.#logBytes += line.text.length + LOG_LINE_COST;
-    if (this.#logBytes > this.#options.limits.logBytes + 2 * this.#options.limits.logLineBytes)
+    const { limits } = this.#watch;
+    if (this.#logBytes > limits.logBytes + 2 * limits.logLineBytes)
       throw new FrameError('Cannot take more log of an execution than its limit');
     this.#lines.push(line);
-    this.#options.onLine?.(this, line);
+    this.#watch.onLine?.(this, line);
   }
 
   onLogDropped(bytes: number): void {
@@ -122,11 +133,12 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   }
 
   onEnd(usage: Usage | undefined): void {
+    const now = performance.now();
     this.#usage = usage;
-    this.#runMs = performance.now() - this.handedOverAt;
+    this.#runMs = now - this.handedOverAt;
     this.#responseBytes = this.exchange?.responseBytes ?? 0;
     if (usage === undefined) this.#lose(this.worker?.endReason ?? 'crashed');
-    this.#end();
+    this.#end(now);
   }
 
   /** It failed; the first reason counts. The caller is answered unless a response has begun. */
@@ -136,20 +148,20 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     this.#answered = true;
     this.#status = errorSpecs[code].status;
     this.outcome = { kind: 'failed', code, message };
-    this.#resolve(this);
+    this.#onAnswered?.(this);
   }
 
   /** It ends without having reached a worker. */
   endUnserved(code: ErrorCode, message: string): void {
     this.fail(code, message);
-    this.#end();
+    this.#end(performance.now());
   }
 
   /** A line of the platform's own in the log of the execution. */
   note(level: LogLine['level'], text: string): void {
-    const line: LogLine = { time: this.#options.now + (performance.now() - this.beganAt), level, stream: 'errors', text };
+    const line: LogLine = { time: this.#now + (performance.now() - this.beganAt), level, stream: 'errors', text };
     this.#lines.push(line);
-    this.#options.onLine?.(this, line);
+    this.#watch.onLine?.(this, line);
   }
 
   lines(): readonly LogLine[] {
@@ -161,7 +173,8 @@ export class RunningExecution implements ExchangeEvents, Invoked {
   }
 
   #makeRow(): ExecutionRow {
-    const { request, routed, now } = this.#options;
+    const { request, routed } = this;
+    const now = this.#now;
     const { fn } = routed;
     return {
       id: this.id,
@@ -182,7 +195,7 @@ export class RunningExecution implements ExchangeEvents, Invoked {
       responseHeaders: recordedResponseHeaders(this.#responseHeaders),
       responseBytes: this.#responseBytes,
       cold: this.cold,
-      queueMs: this.admittedAt === 0 ? 0 : toMicros(this.admittedAt - this.beganAt),
+      queueMs: toMicros(this.admittedAt - this.beganAt),
       coldMs: this.cold === true ? toMicros(this.handedOverAt - this.admittedAt) : 0,
       runMs: toMicros(this.endedAt === null && this.handedOverAt > 0 ? performance.now() - this.handedOverAt : this.#runMs),
       memoryPeakBytes: (this.#usage?.memoryKb ?? 0) * 1024,
@@ -194,11 +207,11 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     };
   }
 
-  #end(): void {
+  #end(now: number): void {
     if (this.endedAt !== null) return;
-    this.endedAt = this.#options.now + Math.round(performance.now() - this.beganAt);
+    this.endedAt = this.#now + Math.round(now - this.beganAt);
     this.#finalRow = this.#makeRow();
-    this.#options.onEnd(this);
+    this.#watch.onEnd(this, now);
   }
 
   /** The worker is gone before the execution had finished. */

@@ -70,7 +70,7 @@ function attemptHeaders({ attempt, facts }: TakenJob['job'], scheduledAt: number
 
 /** Nobody waits for the answer; but a stream that nobody reads would never end. */
 export async function discardBody({ outcome }: Invoked): Promise<void> {
-  if (outcome.kind !== 'response' || outcome.body instanceof Uint8Array) return;
+  if (outcome.kind !== 'response' || !(outcome.body instanceof ReadableStream)) return;
   const reader = outcome.body.getReader();
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read());

@@ -7,11 +7,11 @@
  */
 import type { LogLine } from '@martlet/protocol';
 import { FrameError, ReceivedBody, SendCredit, type FailureMessage, type ResponseHead, type Usage } from '@martlet/protocol/frames';
-import type { Body } from '../invoke/invocation.ts';
+import type { AnswerBody } from '../invoke/invocation.ts';
 
 /** How the worker answered. `lost`: the worker is no more; the reason comes from whoever ended it. */
 export type Answer =
-  | { readonly kind: 'response'; readonly head: ResponseHead; readonly body: Body }
+  | { readonly kind: 'response'; readonly head: ResponseHead; readonly body: AnswerBody }
   | { readonly kind: 'failed'; readonly failure: FailureMessage };
 
 export interface ExchangeEvents {
@@ -30,12 +30,11 @@ export interface ExchangeLink {
 
 export class Exchange {
   readonly stream: number;
-  /** Credit of request body bytes towards the worker. */
-  readonly sendCredit = new SendCredit();
   responseBytes = 0;
   readonly #link: ExchangeLink;
   readonly #events: ExchangeEvents;
   #body: ReceivedBody | undefined;
+  #sendCredit: SendCredit | undefined;
   #state: 'waiting' | 'streaming' | 'answered' | 'ended' = 'waiting';
 
   constructor(stream: number, link: ExchangeLink, events: ExchangeEvents) {
@@ -46,6 +45,11 @@ export class Exchange {
 
   get ended(): boolean {
     return this.#state === 'ended';
+  }
+
+  /** Credit of request body bytes towards the worker; only a body that goes in chunks needs it. */
+  get sendCredit(): SendCredit {
+    return (this.#sendCredit ??= new SendCredit());
   }
 
   /** @throws {FrameError} */
@@ -116,7 +120,7 @@ export class Exchange {
   #end(usage: Usage | undefined): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.sendCredit.release();
+    this.#sendCredit?.release();
     this.#events.onEnd(usage);
   }
 }
