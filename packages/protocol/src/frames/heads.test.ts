@@ -13,8 +13,9 @@ import {
   type RequestHead,
   type ResponseHead,
   type SentResponse,
+  SHORT_BODY_BYTES_MAX,
+  ShortBody,
 } from './heads.ts';
-import { SHORT_BODY_BYTES_MAX, ShortBody } from './short-body.ts';
 
 const token = fc.stringMatching(/^[\x21-\x7e]{0,40}$/);
 const headerPairs = fc.array(fc.tuple(fc.stringMatching(/^[A-Za-z-]{1,20}$/), fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,60}$/)), {

@@ -6,7 +6,6 @@ import { FrameError } from './frame-reader.ts';
 import { FrameType } from './frame-types.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { RecentTexts } from './recent-texts.ts';
-import { SHORT_BODY_BYTES_MAX, ShortBody } from './short-body.ts';
 
 /** Set when the body is in the same frame, whole; otherwise chunks follow until an end frame. */
 const INLINE_BODY = 1;
@@ -50,6 +49,29 @@ export interface ResponseHead {
   /** Whole body, or undefined when chunks follow. */
   readonly body: ShortBody | Buffer | undefined;
   readonly usage: Usage | undefined;
+}
+
+/** Longer bodies are bytes: as a text they would be copied once more on their way out than they are as bytes. */
+export const SHORT_BODY_BYTES_MAX = 8192;
+
+/**
+ * A whole, short body. It came in one frame with its head and leaves in one system call with it, so it is kept as what is
+ * joined there: a text of one character per byte (Latin-1). Bytes in between cost three views and a copy.
+ */
+export class ShortBody {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get length(): number {
+    return this.text.length;
+  }
+
+  get bytes(): Uint8Array {
+    return Buffer.from(this.text, 'latin1');
+  }
 }
 
 /** What an execution used, as its worker saw it; executions that overlap share the processor time. */

@@ -5,7 +5,6 @@ export * from './heads.ts';
 export * from './input-description.ts';
 export * from './messages.ts';
 export * from './recent-texts.ts';
-export * from './short-body.ts';
 export * from './stream-credit.ts';
 export * from './worker-messages.ts';
 export * from './received-body.ts';

@@ -16,7 +16,7 @@ import { LiveList } from './live-list.ts';
 import type { Recorder } from './recorder.ts';
 import { RunningExecution } from './running-execution.ts';
 
-export type { Body, FollowedLine, Invoke, Invoked, InvokeRequest, Outcome, PendingExecution } from './invocation.ts';
+export type { FollowedLine, Invoke, Invoked, InvokeRequest, Outcome, PendingExecution } from './invocation.ts';
 
 export interface InvokeOptions {
   readonly routes: FunctionRoutes;
@@ -115,10 +115,7 @@ export function createInvoke(options: InvokeOptions): Invoker {
     const place = admission.enter(routed.fn, request.signal, request.attempt !== undefined);
     const execution = createExecution(request, routed);
     if (place === undefined) return run(execution, routed, caller);
-    return place.then(() => {
-      execution.admittedAt = performance.now();
-      return run(execution, routed, caller);
-    });
+    return place.then(() => run(execution.admittedNow(), routed, caller));
   }
 
   function run(execution: RunningExecution, { fn, deployment }: ReadyFunction, caller: Caller): void | Promise<void> {

@@ -81,6 +81,12 @@ export class RunningExecution implements ExchangeEvents, Invoked {
     else this.#onAnswered = listener;
   }
 
+  /** It has waited for its place. */
+  admittedNow(): this {
+    this.admittedAt = performance.now();
+    return this;
+  }
+
   /** Whether the function's own code made it fail. */
   get failed(): boolean {
     return this.#errorCode !== null && this.#errorCode !== 'execution_canceled' && this.#errorCode !== 'execution_answered_error';
