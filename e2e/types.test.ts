@@ -159,7 +159,7 @@ describe('with a running server', () => {
 
   test('martlet dev writes the types by itself, and again when functions come', { timeout: 60_000 }, async () => {
     await expect.poll(() => read(folder), { timeout: 15_000 }).toContain('"hello": true;');
-    expect(await read(folder, 'tsconfig.json')).toContain('martlet/.types/*.d.ts');
+    await expect.poll(() => read(folder, 'tsconfig.json'), { timeout: 15_000 }).toContain('martlet/.types/*.d.ts');
     await writeFile(join(folder, 'functions/later.ts'), FUNCTION);
     await expect.poll(() => read(folder), { timeout: 15_000 }).toContain('"later": true;');
     const document = (await (await fetch(`${server.ready.url}/functions/openapi.json`)).json()) as { paths: object };
